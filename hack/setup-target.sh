@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source=hack/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-SUITES=(bookworm-backports trixie trixie-backports forky forky-backports sid)
+SUITES=(trixie-backports forky forky-backports sid trixie bookworm-backports)
 
 installed() {
   local lib=$SYSROOT/lib/rustlib/$1/lib
@@ -31,7 +31,7 @@ rust_library() {
   rm -rf "$dest"
   if found=$(apt_find rust-src "$RUST+" "${SUITES[@]}"); then
     read -r suite version <<<"$found"
-    say "fetching rust-src $version from Debian $suite (45 MB)"
+    say "fetching rust-src $version from Debian $suite (45 MB, a minute or two)"
     if apt_unpack "$suite" "rust-src=$version" "$SETUP/rust-src"; then
       tmp=$(compgen -G "$SETUP/rust-src/usr/src/rustc-*/library" | head -n 1)
       mkdir -p "$dest" && mv "$tmp" "$dest/library"
@@ -126,6 +126,6 @@ for target in "$@"; do
   RUST=$(rustc -vV | sed -n 's/^release: //p')
   REASON=
   from_rustup "$target" || from_source "$target" ||
-    die "cannot get $target: rustup's server is out of reach and ${REASON:-building it failed}"
+    die "cannot get $target: \`rustup target add $target\` fails and ${REASON:-it cannot be built} (SIGWARDEN_TOOLCHAIN_DIR may name a copy)"
   say "$target is ready"
 done
