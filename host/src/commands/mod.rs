@@ -1,0 +1,58 @@
+//! One file for each subcommand.
+
+pub(crate) mod examples;
+pub(crate) mod run;
+pub(crate) mod validate_settings;
+
+use clap::Args;
+use sigwarden_host::module::{DEFAULT_TIMEOUT, ModuleError};
+use sigwarden_host::response::SettingsAnswer;
+use sigwarden_host::{Evaluation, Host, Policy};
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How a command ends: with its exit code, or with an error for standard error and exit code 1.
+pub(crate) type Outcome = Result<ExitCode, Box<dyn Error>>;
+
+/// What every command needs.
+#[derive(Args)]
+pub(crate) struct PolicyArguments {
+    /// The policy module
+    #[arg(long, value_name = "FILE", default_value = "policy.wasm")]
+    policy: PathBuf,
+    /// How long one call into the policy may take, host calls included; 0 is for ever
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TIMEOUT.as_secs())]
+    timeout_seconds: u64,
+}
+
+impl PolicyArguments {
+    fn load(&self) -> Result<Policy, ModuleError> {
+        let timeout = (self.timeout_seconds > 0).then(|| Duration::from_secs(self.timeout_seconds));
+        Policy::load(&self.policy, timeout)
+    }
+
+    /// How the policy is called in messages, as kwctl does it.
+    fn name(&self) -> String {
+        self.policy.display().to_string()
+    }
+}
+
+/// Settings that the policy refuses, in kwctl's words.
+fn invalid(answer: SettingsAnswer) -> Box<dyn Error> {
+    format!("Provided settings are not valid: {}", answer.message.unwrap_or_default()).into()
+}
+
+/// Ends a run; the policy's log is worth seeing whatever came out.
+fn finish(host: &Host) -> Result<(), Box<dyn Error>> {
+    for event in host.logs() {
+        eprintln!("sigwarden: policy log: {event}");
+    }
+    Ok(host.finish()?)
+}
+
+/// The one word that matters.
+fn verdict(evaluation: &Evaluation) -> &'static str {
+    if evaluation.response.allowed { "accepted" } else { "rejected" }
+}
