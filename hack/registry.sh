@@ -16,7 +16,7 @@ start_registry() {
   have python3 || die "python3 is needed"
   have openssl || die "openssl is needed"
   WORK=$(mktemp -d)
-  REGISTRY_PID=
+  REGISTRY_PID=""
   trap stop_registry EXIT
   mkdir "$WORK/home" "$WORK/storage" "$WORK/keys"
   cat >"$WORK/registry.yml" <<YAML
@@ -34,10 +34,10 @@ YAML
     stop_server
     [ "$try" != 3 ] || die "the registry does not start: $(tail -n 1 "$WORK/registry.log")"
   done
-  export HTTP_PROXY=http://127.0.0.1:$port HTTPS_PROXY=http://127.0.0.1:1 NO_PROXY=
-  export http_proxy=$HTTP_PROXY https_proxy=$HTTPS_PROXY no_proxy=
+  export HTTP_PROXY=http://127.0.0.1:$port HTTPS_PROXY=http://127.0.0.1:1 NO_PROXY=""
+  export http_proxy=$HTTP_PROXY https_proxy=$HTTPS_PROXY no_proxy=""
   # Nobody's credentials, caches or passwords.
-  export HOME=$WORK/home DOCKER_CONFIG=$WORK/home COSIGN_PASSWORD= COSIGN_YES=true
+  export HOME=$WORK/home DOCKER_CONFIG=$WORK/home COSIGN_PASSWORD="" COSIGN_YES=true
 }
 
 await_registry() {
@@ -61,7 +61,7 @@ PY
 stop_server() {
   [ -z "$REGISTRY_PID" ] || kill "$REGISTRY_PID" 2>/dev/null || true
   [ -z "$REGISTRY_PID" ] || wait "$REGISTRY_PID" 2>/dev/null || true
-  REGISTRY_PID=
+  REGISTRY_PID=""
 }
 
 stop_registry() {
@@ -123,4 +123,20 @@ move_signature() {
   from=$(digest_of "$1") to=$(digest_of "$2")
   quietly "$BIN/crane" copy --insecure \
     "$EXAMPLE/${1%:*}:${from/:/-}.sig" "$EXAMPLE/${2%:*}:${to/:/-}.sig"
+}
+
+# The small host and the module it runs.
+need_sigwarden() {
+  SIGWARDEN=${SIGWARDEN:-$REPO/target/debug/sigwarden}
+  POLICY=${POLICY:-$REPO/policy.wasm}
+  [ -x "$SIGWARDEN" ] || die "there is no $SIGWARDEN: cargo build --package sigwarden-host"
+  [ -f "$POLICY" ] || die "there is no $POLICY: make policy.wasm"
+}
+
+# sigwarden_live REQUEST SETTINGS OPTION...: evaluates a request against the registry.
+sigwarden_live() {
+  local request=$1 settings=$2
+  shift 2
+  "$SIGWARDEN" run --policy "$POLICY" --request "$request" --settings "$settings" \
+    --insecure-registry "$EXAMPLE" "$@"
 }
