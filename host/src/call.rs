@@ -55,7 +55,7 @@ pub enum DecodeError {
     /// No such namespace here.
     #[error("unknown namespace: {0}")]
     UnknownNamespace(String),
-    /// No such operation in this namespace.
+    /// No such operation in this namespace, or none that this host offers.
     #[error("unknown operation: {0}")]
     UnknownOperation(String),
 }
@@ -83,7 +83,9 @@ impl HostCall {
                     field_masks,
                 })
             }
-            ("oci" | "kubernetes" | "tracing", _) => Err(DecodeError::UnknownOperation(operation.to_owned())),
+            ("crypto" | "kubernetes" | "net" | "oci" | "tracing", _) => {
+                Err(DecodeError::UnknownOperation(operation.to_owned()))
+            }
             _ => Err(DecodeError::UnknownNamespace(namespace.to_owned())),
         }
     }
@@ -169,6 +171,8 @@ mod tests {
         let error = HostCall::decode("oci", "v1/layers", b"\"x\"").unwrap_err();
         assert!(matches!(&error, DecodeError::UnknownOperation(_)));
         assert_eq!(error.to_string(), "unknown operation: v1/layers");
+        let error = HostCall::decode("net", "v1/dns_lookup_host", b"\"x\"").unwrap_err();
+        assert_eq!(error.to_string(), "unknown operation: v1/dns_lookup_host");
         let error = HostCall::decode("files", "read", b"\"x\"").unwrap_err();
         assert!(matches!(&error, DecodeError::UnknownNamespace(_)));
         assert_eq!(error.to_string(), "unknown namespace: files");

@@ -22,7 +22,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let mut out = io::stdout().lock();
+    // Not locked: a policy that prints shares this process's standard output.
+    let mut out = io::stdout();
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => commands::run::execute(&arguments, &mut out),
         Command::ValidateSettings(arguments) => commands::validate_settings::execute(&arguments, &mut out),

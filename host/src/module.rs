@@ -290,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn one_policy_serves_many_threads() {
+        let policy = policy(&constant(r#"{"accepted":true}"#));
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    assert!(policy.evaluate(&request(), &Settings::default(), &nothing()).response.allowed);
+                });
+            }
+        });
+    }
+
+    #[test]
     fn what_is_no_policy_is_refused() {
         assert!(matches!(Policy::new(b"(module", None), Err(ModuleError::Load(_))));
         let no_guest_call = Policy::new(b"(module)", None).unwrap();

@@ -1,6 +1,7 @@
 //! `sigwarden examples`
 
-use super::{Outcome, PolicyArguments, verdict};
+use super::text::{line, verdict};
+use super::{Outcome, PolicyArguments};
 use clap::Args;
 use sigwarden_host::cases::{self, Case};
 use sigwarden_host::images::images;
@@ -43,11 +44,11 @@ pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> Outcome {
 fn print(case: &Case, outcome: &cases::Outcome, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", case.expected.title)?;
     for image in case.request.object().map(images).unwrap_or_default() {
-        writeln!(out, "  image    {image}")?;
+        line(out, "  ", "image", &image)?;
     }
     writeln!(out, "  {}", verdict(&outcome.evaluation))?;
     if !outcome.message().is_empty() {
-        writeln!(out, "  reason   {}", outcome.message())?;
+        line(out, "  ", "reason", outcome.message())?;
     }
     for difference in &outcome.differences {
         writeln!(out, "  NOT AS EXPECTED  {difference}")?;

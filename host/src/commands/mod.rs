@@ -2,12 +2,13 @@
 
 pub(crate) mod examples;
 pub(crate) mod run;
+mod text;
 pub(crate) mod validate_settings;
 
 use clap::Args;
 use sigwarden_host::module::{DEFAULT_TIMEOUT, ModuleError};
 use sigwarden_host::response::SettingsAnswer;
-use sigwarden_host::{Evaluation, Host, Policy};
+use sigwarden_host::{Host, Policy};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,9 +51,4 @@ fn finish(host: &Host) -> Result<(), Box<dyn Error>> {
         eprintln!("sigwarden: policy log: {event}");
     }
     Ok(host.finish()?)
-}
-
-/// The one word that matters.
-fn verdict(evaluation: &Evaluation) -> &'static str {
-    if evaluation.response.allowed { "accepted" } else { "rejected" }
 }

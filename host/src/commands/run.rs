@@ -1,11 +1,14 @@
 //! `sigwarden run`
 
+use super::text::{line, verdict};
 use super::{Outcome, PolicyArguments, finish, invalid};
 use clap::{Args, ValueEnum};
 use sigwarden_host::host::Backend;
 use sigwarden_host::images::images;
 use sigwarden_host::session::Session;
-use sigwarden_host::{Evaluation, Grants, Host, Recorder, Registry, Replay, Request, Settings};
+use sigwarden_host::{
+    AdmissionResponse, Evaluation, Grants, Host, Recorder, Registry, Replay, Request, Settings,
+};
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -89,26 +92,25 @@ impl Arguments {
 }
 
 fn print(evaluation: &Evaluation, request: &Request, out: &mut impl Write) -> io::Result<()> {
+    let AdmissionResponse { status, warnings, audit_annotations, .. } = &evaluation.response;
     for image in request.object().map(images).unwrap_or_default() {
-        writeln!(out, "image    {image}")?;
+        line(out, "", "image", &image)?;
     }
-    writeln!(out, "{}", super::verdict(evaluation))?;
-    if let Some(status) = &evaluation.response.status {
-        if let Some(code) = status.code {
-            writeln!(out, "code     {code}")?;
-        }
-        if let Some(message) = &status.message {
-            writeln!(out, "reason   {message}")?;
-        }
+    writeln!(out, "{}", verdict(evaluation))?;
+    if let Some(code) = status.as_ref().and_then(|status| status.code) {
+        line(out, "", "code", &code.to_string())?;
+    }
+    if let Some(message) = status.as_ref().and_then(|status| status.message.as_deref()) {
+        line(out, "", "reason", message)?;
     }
     for operation in evaluation.patch.iter().flat_map(|patch| &patch.0) {
-        writeln!(out, "patch    {operation}")?;
+        line(out, "", "patch", &operation.to_string())?;
     }
-    for warning in evaluation.response.warnings.iter().flatten() {
-        writeln!(out, "warning  {warning}")?;
+    for warning in warnings.iter().flatten() {
+        line(out, "", "warning", warning)?;
     }
-    for (key, value) in evaluation.response.audit_annotations.iter().flatten() {
-        writeln!(out, "audit    {key}: {value}")?;
+    for (key, value) in audit_annotations.iter().flatten() {
+        line(out, "", "audit", &format!("{key}: {value}"))?;
     }
     Ok(())
 }
