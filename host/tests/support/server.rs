@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// One answer.
 pub(crate) struct Reply {
@@ -70,6 +71,7 @@ fn serve(
     route: &impl Fn(&str) -> Reply,
     log: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut lines = BufReader::new(stream).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     let mut words = request.split(' ');
