@@ -91,7 +91,7 @@ impl Policy {
         Ok(Self { pre, deadlines })
     }
 
-    /// Asks the policy for its protocol, which is what the real host does first of all.
+    /// Asks the policy for its protocol, which is how kwctl recognises a policy when it annotates one.
     ///
     /// # Errors
     ///
