@@ -20,16 +20,18 @@ lock_setup() {
   flock -n 9 || { say "waiting for another set-up to finish"; flock 9; }
 }
 
+codename() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
+
 # The mirror this machine already uses: its own apt configuration says, so none is named here.
 debian_mirror() {
-  local codename
-  have apt-get || return 1
-  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  [ -n "$codename" ] || return 1
+  have apt-get && [ -r /etc/os-release ] || return 1
+  # The origin is known once the machine has read its indexes; before that the address has to say "debian".
   # awk reads to the end: an early exit would break the pipe under pipefail.
   # shellcheck disable=SC2016 # apt expands these, not the shell
-  apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 2>/dev/null |
-    awk -v want="$codename" '$1 == want && $2 ~ /\/debian\/?$/ && !uri { uri = $2 } END { if (!uri) exit 1; print uri }'
+  apt-get indextargets --format '$(RELEASE)|$(CODENAME)|$(REPO_URI)|$(ORIGIN)' 2>/dev/null |
+    awk -F'|' -v want="$(codename)" '
+      ($1 == want || $2 == want) && ($4 == "Debian" || ($4 ~ /ORIGIN/ && $3 ~ /debian/)) && !uri { uri = $3 }
+      END { if (!uri) exit 1; print uri }'
 }
 
 # The archive keys: those fetched by newer_keyring if any, else the machine's.
@@ -72,7 +74,7 @@ apt_suite() {
   local suite=$1 from
   apt_read_suite "$suite" && return
   grep -qsE 'NO_PUBKEY|not signed|Missing key' "$SETUP/apt/$suite/log" || return 1
-  for from in "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" trixie forky; do
+  for from in "$(codename)" trixie forky; do
     [ "$from" != "$suite" ] || continue
     apt_read_suite "$from" || continue
     say "getting newer archive keys from $from"

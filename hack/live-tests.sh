@@ -118,6 +118,11 @@ cosign_agrees 3 bob "live/both:$FRESH"
 sign_v2 alice "live/one:$FRESH"
 rejects "signed by one of two required keys" "live/one:$FRESH" 403 "another key" alice bob
 
+quietly "$BIN/crane" index append --insecure --tag "$EXAMPLE/live/index:$FRESH" \
+  --manifest "$EXAMPLE/live/two:$FRESH" --manifest "$EXAMPLE/live/one:$FRESH"
+sign_v2 alice "live/index:$FRESH"
+accepts "an image index signed by cosign 2" "live/index:$FRESH" alice
+
 rejects "unsigned" "live/unsigned:$FRESH" 403 "no signature this policy can read" alice
 
 sign_v2 alice "live/original:$FRESH"

@@ -95,6 +95,7 @@ TOML
   # Whole or not at all: staged beside its place, then renamed into it.
   lib=$SYSROOT/lib/rustlib
   [ -w "$lib" ] || { REASON="$lib is not writable"; return 1; }
+  rm -rf "$lib/.$target".*
   stage=$(mktemp -d "$lib/.$target.XXXXXX")
   mkdir "$stage/lib"
   cp "$work/target/$target/release/deps/"*.rlib "$stage/lib/"
