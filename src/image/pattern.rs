@@ -1,0 +1,369 @@
+//! Patterns over image names: what binds a rule to an image, and what takes an image out of one.
+//!
+//! `*` stands for any number of characters, slashes included, `?` for one, as in Kyverno's
+//! `imageReferences`. Binding patterns are generous (a rule that binds too much is noticed), skipping
+//! patterns are strict (a skip that reaches too far is a hole).
+
+use core::fmt::{self, Display, Formatter};
+
+use thiserror::Error;
+
+use super::reference::{ImageReference, split_tag};
+use crate::limits::MAX_PATTERN_CHARS;
+use crate::text::Shown;
+
+/// A pattern of `imageReferences`. It matches an image if it matches any spelling of the image's
+/// canonical name, with or without its tag and digest. A reference with a digest satisfies any tag
+/// part, because the digest is what runs, and a digest in the pattern is satisfied by any tag, because
+/// the tag may mean that digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindingPattern {
+    text: String,
+    name: String,
+    digest: Option<String>,
+}
+
+/// A pattern of `skipImageReferences`. It sees the canonical repository only, alone or with the digest
+/// the reference is pinned to; never a tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkipPattern {
+    text: String,
+}
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PatternError {
+    /// Nothing was written.
+    #[error("the pattern is empty")]
+    Empty,
+    /// Longer than the limit.
+    #[error("the pattern is longer than {MAX_PATTERN_CHARS} characters")]
+    TooLong,
+    /// A variable of Kyverno or of a template, which nothing here would replace.
+    #[error("variables are not replaced here; write the value")]
+    Variable,
+    /// A character that no image reference contains.
+    #[error("`{}` cannot occur in an image name", .0.escape_default())]
+    Character(char),
+    /// A pattern that no canonical name can match.
+    #[error("no image's canonical name can match this; did you mean `{}`?", Shown(.0))]
+    NeverMatches(String),
+    /// A skip by tag.
+    #[error("a skip cannot name a tag, because what runs is the digest; did you mean `{}`?", Shown(.0))]
+    SkipByTag(String),
+    /// A skip that takes every image out of the rule.
+    #[error("this skips every image, so the rule would bind none; remove the rule instead")]
+    SkipsEverything,
+}
+
+impl BindingPattern {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// [`PatternError`] for what cannot match any image.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        check_characters(text)?;
+        check_reachable(text)?;
+        let digest = text.split_once('@').map(|(_, digest)| digest.to_owned());
+        Ok(Self { text: text.to_owned(), name: name_part(text).to_owned(), digest })
+    }
+
+    /// Whether the rule with this pattern binds the image.
+    #[must_use]
+    pub fn binds(&self, image: &ImageReference) -> bool {
+        image.repository().aliases().iter().any(|name| {
+            let by_digest = match (&self.digest, image.digest()) {
+                (None, None) => false,
+                (Some(wanted), Some(digest)) => wildcard(wanted, &digest.to_string()),
+                (Some(_), None) | (None, Some(_)) => true,
+            };
+            let tagged = image.tag().map(|tag| format!("{name}:{tag}"));
+            let pinned = image.digest().map(|digest| format!("{name}@{digest}"));
+            (by_digest && wildcard(&self.name, name))
+                || [Some(name), tagged.as_ref(), pinned.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .any(|spelling| wildcard(&self.text, spelling))
+        })
+    }
+}
+
+impl SkipPattern {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// [`PatternError`] for what cannot match any image, names a tag, or skips everything.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        check_characters(text)?;
+        check_reachable(text)?;
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (text, None),
+        };
+        let with_digest =
+            |name: &str| digest.map_or_else(|| name.to_owned(), |digest| format!("{name}@{digest}"));
+        if let (repository, Some(_)) = split_tag(name) {
+            return Err(PatternError::SkipByTag(with_digest(repository)));
+        }
+        if !name.is_empty() && name.bytes().all(|b| b == b'*') {
+            return Err(PatternError::SkipsEverything);
+        }
+        // A skip sees the canonical name only, so a short one has to be written out.
+        let (first, rest) = name.split_once('/').unwrap_or(("", name));
+        let canonical = if (first.is_empty() || first == "docker.io") && !rest.contains(['/', '*', '?']) {
+            Some(format!("docker.io/library/{rest}"))
+        } else if first == "index.docker.io" {
+            Some(format!("docker.io/{rest}"))
+        } else if !first.is_empty()
+            && !has_wildcard(first)
+            && first != "localhost"
+            && !first.contains(['.', ':', '['])
+        {
+            Some(format!("docker.io/{name}"))
+        } else {
+            None
+        };
+        match canonical {
+            Some(canonical) => Err(PatternError::NeverMatches(with_digest(&canonical))),
+            None => Ok(Self { text: text.to_owned() }),
+        }
+    }
+
+    /// Whether the image is taken out of the rule with this pattern.
+    #[must_use]
+    pub fn skips(&self, image: &ImageReference) -> bool {
+        let name = image.repository().to_string();
+        wildcard(&self.text, &name)
+            || image.digest().is_some_and(|digest| wildcard(&self.text, &format!("{name}@{digest}")))
+    }
+}
+
+impl Display for BindingPattern {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Display for SkipPattern {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// The pattern without its tag and digest.
+fn name_part(text: &str) -> &str {
+    let without_digest = text.split_once('@').map_or(text, |(name, _)| name);
+    split_tag(without_digest).0
+}
+
+fn check_characters(text: &str) -> Result<(), PatternError> {
+    if text.is_empty() {
+        return Err(PatternError::Empty);
+    }
+    if text.len() > MAX_PATTERN_CHARS {
+        return Err(PatternError::TooLong);
+    }
+    if text.contains("{{") || text.contains("${") || text.contains("$(") {
+        return Err(PatternError::Variable);
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "*?./:@_-[]".contains(c);
+    match text.chars().find(|c| !allowed(*c)) {
+        Some(c) => Err(PatternError::Character(c)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what no canonical name can match, with what was probably meant.
+fn check_reachable(text: &str) -> Result<(), PatternError> {
+    if let Some((_, rest)) = text.split_once("://") {
+        return Err(PatternError::NeverMatches(rest.to_owned()));
+    }
+    let name = name_part(text);
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        let rest = text.strip_prefix(name).unwrap_or_default();
+        return Err(PatternError::NeverMatches(format!("{}{rest}", name.to_ascii_lowercase())));
+    }
+    let Some((host, path)) = text.split_once('/') else { return Ok(()) };
+    let plain = host.strip_suffix(":443").unwrap_or(host);
+    let plain = plain.strip_suffix('.').unwrap_or(plain);
+    if plain != host {
+        return Err(PatternError::NeverMatches(format!("{plain}/{path}")));
+    }
+    if path.is_empty() {
+        return Err(PatternError::NeverMatches(format!("{text}*")));
+    }
+    if host.is_empty() || text.contains("//") {
+        let rest: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
+        return Err(PatternError::NeverMatches(rest.join("/")));
+    }
+    Ok(())
+}
+
+/// Anchored wildcard match, in time proportional to the product of the lengths at most.
+fn wildcard(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0_usize, 0_usize);
+    // Where to take up again: after the last `*`, with one character more given to it.
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(c) = text.get(t) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                p = p.saturating_add(1);
+                retry = Some((p, t));
+            }
+            Some(w) if *w == b'?' || w == c => {
+                p = p.saturating_add(1);
+                t = t.saturating_add(1);
+            }
+            _ => match retry {
+                Some((after_star, from)) => {
+                    let from = from.saturating_add(1);
+                    (p, t) = (after_star, from);
+                    retry = Some((after_star, from));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|rest| *rest == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:7f609afbb8779a721320ccaabed326c14cebef1bf4f25c45af8e5596346c7ac5";
+
+    fn binds(pattern: &str, image: &str) -> bool {
+        BindingPattern::parse(pattern)
+            .unwrap_or_else(|e| panic!("{pattern}: {e}"))
+            .binds(&ImageReference::parse(image).unwrap())
+    }
+
+    fn skips(pattern: &str, image: &str) -> bool {
+        SkipPattern::parse(pattern)
+            .unwrap_or_else(|e| panic!("{pattern}: {e}"))
+            .skips(&ImageReference::parse(image).unwrap())
+    }
+
+    #[test]
+    fn wildcards_are_anchored_and_cross_slashes() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("", "", true),
+            ("a", "", false),
+            ("?", "", false),
+            ("a*c", "abbc", true),
+            ("a*c", "abcd", false),
+            ("*a*b", "xaxxab", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("r/*", "r/a/b", true),
+            ("abc", "xabc", false),
+            ("**a", "a", true),
+            ("a*a*a*a*b", "aaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(wildcard(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_binding_pattern_meets_every_spelling() {
+        let spellings = [
+            "nginx",
+            "library/nginx",
+            "docker.io/nginx",
+            "docker.io/library/nginx",
+            "index.docker.io/library/nginx",
+            "Index.docker.io:443/library/nginx",
+        ];
+        let patterns =
+            spellings.iter().take(5).copied().chain(["docker.io/*", "*", "nginx:latest", "ngin?:*"]);
+        for pattern in patterns {
+            for spelling in spellings {
+                assert!(binds(pattern, spelling), "{pattern} {spelling}");
+                assert!(binds(pattern, &format!("{spelling}:latest")), "{pattern} {spelling}:latest");
+                assert!(binds(pattern, &format!("{spelling}@{DIGEST}")), "{pattern} {spelling}@…");
+                assert!(binds(pattern, &format!("{spelling}:1@{DIGEST}")), "{pattern} {spelling}:1@…");
+            }
+        }
+    }
+
+    #[test]
+    fn a_binding_pattern_is_anchored() {
+        assert!(binds("r.example.com/a/*", "r.example.com/a/b"));
+        assert!(!binds("r.example.com/a/*", "r.example.com/ab/b"));
+        assert!(!binds("r.example.com/a/*", "xr.example.com/a/b"));
+        assert!(!binds("r.example.com/a/b", "r.example.com/a/b/c"));
+        assert!(!binds("r.example.com/a/b:v1*", "r.example.com/a/b:v2"));
+        assert!(binds("r.example.com/a/b:v1*", "r.example.com/a/b:v12"));
+        assert!(binds("r.example.com/a/b:v1*", &format!("r.example.com/a/b:v2@{DIGEST}")));
+        assert!(binds(&format!("r.example.com/a@{DIGEST}"), "r.example.com/a:v1"));
+        assert!(binds(&format!("r.example.com/a:v1@{DIGEST}"), &format!("r.example.com/a:v2@{DIGEST}")));
+        let other = DIGEST.replace('7', "8");
+        assert!(!binds(&format!("r.example.com/a@{DIGEST}"), &format!("r.example.com/a@{other}")));
+    }
+
+    #[test]
+    fn a_skip_sees_repository_and_digest_only() {
+        assert!(skips("r.example.com/a/*", "r.example.com/a/b:v1"));
+        assert!(skips("r.example.com/a/b", "r.example.com/a/b:v1"));
+        assert!(skips("docker.io/library/nginx", "nginx"));
+        assert!(!skips("r.example.com/a/?", "r.example.com/a/bc"));
+        assert!(skips(&format!("r.example.com/a@{DIGEST}"), &format!("r.example.com/a:x@{DIGEST}")));
+        assert!(!skips(&format!("r.example.com/a@{DIGEST}"), "r.example.com/a:x"));
+        // A wildcard cannot reach the tag: the tag is not there to be seen.
+        assert!(!skips("r.example.com/*v1", "r.example.com/a:v1"));
+    }
+
+    #[test]
+    fn patterns_that_cannot_be_meant_are_refused() {
+        use PatternError::*;
+        let never = |text: &str| NeverMatches(text.to_owned());
+        for (pattern, error) in [
+            ("", Empty),
+            (&"x".repeat(MAX_PATTERN_CHARS + 1), TooLong),
+            ("{{ registry }}/*", Variable),
+            ("${REG}/*", Variable),
+            ("ghcr.io/a b", Character(' ')),
+            ("ghcr.io/a\n", Character('\n')),
+            ("^ghcr.io/.*$", Character('^')),
+            ("https://ghcr.io/*", never("ghcr.io/*")),
+            ("Ghcr.io/Acme/*:V1", never("ghcr.io/acme/*:V1")),
+            ("ghcr.io:443/*", never("ghcr.io/*")),
+            ("ghcr.io./*", never("ghcr.io/*")),
+            ("ghcr.io/", never("ghcr.io/*")),
+            ("/ghcr.io/*", never("ghcr.io/*")),
+            ("ghcr.io//*", never("ghcr.io/*")),
+        ] {
+            assert_eq!(BindingPattern::parse(pattern), Err(error.clone()), "{pattern}");
+            assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn skips_that_cannot_be_meant_are_refused() {
+        use PatternError::*;
+        let never = |text: &str| NeverMatches(text.to_owned());
+        for (pattern, error) in [
+            ("ghcr.io/acme/app:v1", SkipByTag("ghcr.io/acme/app".into())),
+            ("ghcr.io/acme/*:*", SkipByTag("ghcr.io/acme/*".into())),
+            (&format!("ghcr.io/a:v1@{DIGEST}"), SkipByTag(format!("ghcr.io/a@{DIGEST}"))),
+            ("*", SkipsEverything),
+            ("**", SkipsEverything),
+            ("nginx", never("docker.io/library/nginx")),
+            ("acme/app", never("docker.io/acme/app")),
+            ("docker.io/nginx", never("docker.io/library/nginx")),
+            ("index.docker.io/library/*", never("docker.io/library/*")),
+        ] {
+            assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
+        }
+        for good in ["*/public/*", "localhost/app", "localhost:5000/app", "*.example.com/*", "docker.io/*"] {
+            assert!(SkipPattern::parse(good).is_ok(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Every cap, with its reason. All are checked before the work they bound.
+
+use core::time::Duration;
+
+/// Bytes of one evaluation payload (request and settings). The API server takes objects up to 3 MiB
+/// (etcd's request limit is 1.5 MiB); an UPDATE carries two of them.
+pub const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of the settings. A policy lives in one Kubernetes object, which etcd keeps below 1.5 MiB.
+pub const MAX_SETTINGS_BYTES: usize = 1536 * 1024;
+
+/// Images of one object. The largest pods seen in practice run some tens of containers.
+pub const MAX_IMAGES: usize = 200;
+
+/// Characters of an image reference: 260 for host and port, 255 for the path (distribution/reference
+/// `RepositoryNameTotalLengthMax`), 128 for the tag, 71 for the digest, and what separates them.
+pub const MAX_REFERENCE_CHARS: usize = 260 + 1 + 255 + 1 + 128 + 1 + 71;
+
+/// Characters of an image pattern in the settings.
+pub const MAX_PATTERN_CHARS: usize = 512;
+
+/// Rules in the settings.
+pub const MAX_RULES: usize = 500;
+
+/// Patterns in one list of a rule.
+pub const MAX_PATTERNS: usize = 1000;
+
+/// Entries of an attestor set, after keys written in one block are taken apart.
+pub const MAX_ENTRIES: usize = 64;
+
+/// Attestor sets within attestor sets.
+pub const MAX_ATTESTOR_DEPTH: usize = 4;
+
+/// Bytes of one `publicKeys` text.
+pub const MAX_KEY_BYTES: usize = 64 * 1024;
+
+/// Bytes of a host's answer to a digest call: one digest in JSON.
+pub const MAX_DIGEST_ANSWER_BYTES: usize = 4 * 1024;
+
+/// Bytes of a manifest. Registries commonly refuse more than 4 MiB (OCI distribution-spec, "Pushing
+/// Manifests"); a signature with certificate, chain and log entry takes about 10 KiB.
+pub const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Signatures of one image, that is layers of its signature manifest. cosign stops at 1,000 (its
+/// `maxLayers`); each costs up to one verification for each key wanted, so this is lower.
+pub const MAX_SIGNATURES: usize = 100;
+
+/// Characters of one base64 signature: RSA-4096 takes 684, ECDSA about 96.
+pub const MAX_SIGNATURE_CHARS: usize = 2048;
+
+/// Bytes of a signed payload as its layer states it; what we rebuild is some hundred bytes.
+pub const MAX_PAYLOAD_BYTES: u64 = 64 * 1024;
+
+/// Public-key operations of one evaluation, about 1 ms each for P-256 in the sandbox: bounds what
+/// somebody who can push signatures can make us spend.
+pub const MAX_VERIFICATIONS: usize = 1000;
+
+/// Steps of the search that gives each wanted entry a signer of its own.
+pub const MAX_ASSIGNMENT_STEPS: usize = 100_000;
+
+/// What one evaluation may take until it stops asking the host: policy-server's default deadline is
+/// 2 s, host calls included, and a call already under way cannot be interrupted.
+pub const EVALUATION_BUDGET: Duration = Duration::from_millis(1500);
+
+/// Characters of a message, a multiple of what `kubectl` shows on one screen.
+pub const MAX_MESSAGE_CHARS: usize = 4000;
+
+/// Characters of untrusted text shown in a message.
+pub const MAX_SHOWN_CHARS: usize = 160;
+
+/// Characters of one warning: the API server may cut what is longer than 256.
+pub const MAX_WARNING_CHARS: usize = 256;
+
+/// Warnings of one answer.
+pub const MAX_WARNINGS: usize = 16;
+
+/// Bytes of one audit annotation's value; the API server's audit log keeps them with every event.
+pub const MAX_ANNOTATION_CHARS: usize = 8 * 1024;

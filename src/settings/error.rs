@@ -1,0 +1,227 @@
+//! What can be wrong with settings, with the path of the field.
+
+use core::fmt::{self, Display, Formatter};
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::image::PatternError;
+use crate::text::{Shown, alternatives};
+use crate::verify::KeyError;
+
+/// One thing wrong with the settings, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{path}: {problem}")]
+pub struct SettingsError {
+    path: String,
+    problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// The settings are not JSON.
+    #[error("not valid JSON")]
+    NotJson,
+    /// Longer than the limit.
+    #[error("longer than {limit} bytes")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A value of another type than the field has.
+    #[error("found {found}; allowed: {expected}")]
+    Type {
+        /// What was found.
+        found: Found,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// A field without a value.
+    #[error("has no value; write {expected}, or remove the field")]
+    NoValue {
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// A field that does not exist.
+    #[error("unknown field; {what} has: {}", allowed.join(", "))]
+    UnknownField {
+        /// What the mapping is.
+        what: &'static str,
+        /// The fields it has.
+        allowed: Vec<&'static str>,
+    },
+    /// A field that exists elsewhere and is not supported here.
+    #[error("not supported; {instead}")]
+    RefusedField {
+        /// What to do instead.
+        instead: &'static str,
+    },
+    /// A field that must be there.
+    #[error("missing; {what} needs it")]
+    Missing {
+        /// What needs it.
+        what: &'static str,
+    },
+    /// A list or text that must not be empty.
+    #[error("empty; at least one is needed, or nothing would be checked")]
+    Empty,
+    /// Too many of something.
+    #[error("{found} of them; at most {limit} are allowed")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// Sets within sets, too deep.
+    #[error("attestor sets nested deeper than {limit}")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// A text that is none of those allowed.
+    #[error("found `{}`; allowed: {}", Shown(found), alternatives(allowed.iter().copied()))]
+    Value {
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        allowed: Vec<&'static str>,
+    },
+    /// An entry that says not exactly one thing.
+    #[error("found {found}; exactly one of {} is allowed", alternatives(allowed.iter().copied()))]
+    NotExactlyOne {
+        /// How many of them were found.
+        found: usize,
+        /// What is allowed.
+        allowed: Vec<&'static str>,
+    },
+    /// A count that can never be met, or is met by nothing.
+    #[error("found {found}; allowed: 1 to {entries}, the number of entries{}", expanded(*entries, *written))]
+    Count {
+        /// The count.
+        found: u64,
+        /// The number of entries it counts.
+        entries: usize,
+        /// The number of entries written, before keys in one block are taken apart.
+        written: usize,
+    },
+    /// A name no rule can have.
+    #[error("found `{}`; allowed: 1 to 63 letters, digits, `-`, `_` or `.`", Shown(.0))]
+    RuleName(String),
+    /// Two rules of one name.
+    #[error("the same name as {first}")]
+    DuplicateName {
+        /// The path of the first.
+        first: String,
+    },
+    /// A pattern that is none, or cannot be meant.
+    #[error("`{}`: {error}", Shown(pattern))]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        error: PatternError,
+    },
+    /// A key that is none, or is not supported.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The same key twice in one set, where two signers are counted.
+    #[error("the same key as {first}; each signer counts once")]
+    DuplicateKey {
+        /// The path of the first.
+        first: String,
+    },
+    /// A key that is not compiled into this module.
+    #[error("`builtin:{}` is not in this module's keyring; it has: {}", Shown(name), names(known))]
+    UnknownBuiltinKey {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// A transparency-log entry would be required, and cannot be verified.
+    #[error(
+        "this version cannot verify Rekor entries; write `rekor: {{ignoreTlog: true}}` to accept signatures by \
+         this key without one"
+    )]
+    RekorNotSupported,
+    /// A whole Kubernetes object where the settings belong.
+    #[error("this is a whole {}; the settings are the `verifyImages` list of its rule alone", Shown(kind))]
+    WholeObject {
+        /// Its kind.
+        kind: String,
+    },
+    /// The settings of verify-image-signatures.
+    #[error("the settings of verify-image-signatures are not supported; write `verifyImages`")]
+    OtherDialect,
+}
+
+/// What was found, without the content: it may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// A list.
+    List,
+    /// A mapping.
+    Mapping,
+}
+
+impl SettingsError {
+    pub(super) fn at(path: impl Into<String>, problem: Problem) -> Self {
+        Self { path: path.into(), problem }
+    }
+
+    /// Where: the path of the field, such as `verifyImages[0].attestors[0].count`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+}
+
+impl Found {
+    pub(super) fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Boolean,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::Text,
+            Value::Array(_) => Self::List,
+            Value::Object(_) => Self::Mapping,
+        }
+    }
+}
+
+impl Display for Found {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "nothing",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::Text => "a text",
+            Self::List => "a list",
+            Self::Mapping => "a mapping",
+        })
+    }
+}
+
+fn expanded(entries: usize, written: usize) -> &'static str {
+    if entries == written { "" } else { " once each key in a block is an entry" }
+}
+
+fn names(known: &[&'static str]) -> String {
+    if known.is_empty() { "no keys".to_owned() } else { known.join(", ") }
+}

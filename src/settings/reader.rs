@@ -1,0 +1,180 @@
+//! Reading raw JSON with the path at hand, against the field tables.
+
+use core::cell::RefCell;
+
+use serde_json::{Map, Value};
+
+use super::error::{Found, Problem, SettingsError};
+use super::fields::{Support, Table};
+
+/// What is legal but has no effect, gathered while reading.
+#[derive(Debug, Default)]
+pub(super) struct Notes(RefCell<Vec<String>>);
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Node<'v> {
+    value: &'v Value,
+    path: String,
+    notes: &'v Notes,
+}
+
+/// A mapping whose fields all exist.
+#[derive(Debug)]
+pub(super) struct Mapping<'v> {
+    entries: &'v Map<String, Value>,
+    path: String,
+    notes: &'v Notes,
+    table: &'static Table,
+}
+
+impl Notes {
+    pub(super) fn add(&self, path: &str, note: &str) {
+        self.0.borrow_mut().push(format!("{path}: {note}"));
+    }
+
+    pub(super) fn into_inner(self) -> Vec<String> {
+        self.0.into_inner()
+    }
+}
+
+impl<'v> Node<'v> {
+    pub(super) fn root(value: &'v Value, notes: &'v Notes) -> Self {
+        Self { value, path: String::new(), notes }
+    }
+
+    /// The path, `settings` for the top.
+    pub(super) fn path(&self) -> &str {
+        if self.path.is_empty() { "settings" } else { &self.path }
+    }
+
+    pub(super) fn error(&self, problem: Problem) -> SettingsError {
+        SettingsError::at(self.path(), problem)
+    }
+
+    /// A mapping, every field of which is in the table.
+    pub(super) fn mapping(self, table: &'static Table) -> Result<Mapping<'v>, SettingsError> {
+        let Value::Object(entries) = self.value else { return Err(self.mistyped("a mapping")) };
+        let mapping = Mapping { entries, path: self.path, notes: self.notes, table };
+        for name in entries.keys() {
+            mapping.check_field(name)?;
+        }
+        Ok(mapping)
+    }
+
+    /// A list of at least one item and at most `limit`.
+    pub(super) fn list(self, limit: usize) -> Result<Vec<Self>, SettingsError> {
+        let items = self.list_or_empty(limit)?;
+        if items.is_empty() { Err(self.error(Problem::Empty)) } else { Ok(items) }
+    }
+
+    /// A list of at most `limit` items.
+    pub(super) fn list_or_empty(&self, limit: usize) -> Result<Vec<Self>, SettingsError> {
+        let Value::Array(items) = self.value else { return Err(self.mistyped("a list")) };
+        if items.len() > limit {
+            return Err(self.error(Problem::TooMany { found: items.len(), limit }));
+        }
+        let item =
+            |(index, value)| Self { value, path: format!("{}[{index}]", self.path()), notes: self.notes };
+        Ok(items.iter().enumerate().map(item).collect())
+    }
+
+    pub(super) fn text(&self) -> Result<&'v str, SettingsError> {
+        self.value.as_str().ok_or_else(|| self.mistyped("a text"))
+    }
+
+    pub(super) fn boolean(&self) -> Result<bool, SettingsError> {
+        self.value.as_bool().ok_or_else(|| self.mistyped("true or false"))
+    }
+
+    pub(super) fn count(&self) -> Result<u64, SettingsError> {
+        self.value.as_u64().ok_or_else(|| self.mistyped("a whole number, 1 or more"))
+    }
+
+    /// One of some texts, with what each means.
+    pub(super) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Result<T, SettingsError> {
+        let found = self.text()?;
+        match choices.iter().find(|(name, _)| *name == found) {
+            Some((_, meaning)) => Ok(*meaning),
+            None => Err(self.error(Problem::Value {
+                found: found.to_owned(),
+                allowed: choices.iter().map(|(name, _)| *name).collect(),
+            })),
+        }
+    }
+
+    fn mistyped(&self, expected: &'static str) -> SettingsError {
+        let found = Found::of(self.value);
+        self.error(if found == Found::Null {
+            Problem::NoValue { expected }
+        } else {
+            Problem::Type { found, expected }
+        })
+    }
+}
+
+impl<'v> Mapping<'v> {
+    pub(super) fn path(&self) -> &str {
+        if self.path.is_empty() { "settings" } else { &self.path }
+    }
+
+    pub(super) fn error(&self, problem: Problem) -> SettingsError {
+        SettingsError::at(self.path(), problem)
+    }
+
+    pub(super) fn get(&self, name: &'static str) -> Option<Node<'v>> {
+        let value = self.entries.get(name)?;
+        Some(Node { value, path: self.path_of(name), notes: self.notes })
+    }
+
+    pub(super) fn required(&self, name: &'static str) -> Result<Node<'v>, SettingsError> {
+        self.get(name)
+            .ok_or_else(|| SettingsError::at(self.path_of(name), Problem::Missing { what: self.table.what }))
+    }
+
+    /// The one of some fields that is there.
+    pub(super) fn exactly_one(
+        &self,
+        names: &[&'static str],
+    ) -> Result<(&'static str, Node<'v>), SettingsError> {
+        let present: Vec<_> = names.iter().filter_map(|name| Some((*name, self.get(name)?))).collect();
+        let found = present.len();
+        match <[_; 1]>::try_from(present) {
+            Ok([one]) => Ok(one),
+            Err(_) => Err(self.error(Problem::NotExactlyOne { found, allowed: names.to_vec() })),
+        }
+    }
+
+    pub(super) fn boolean_or(&self, name: &'static str, default: bool) -> Result<bool, SettingsError> {
+        self.get(name).map_or(Ok(default), |node| node.boolean())
+    }
+
+    fn check_field(&self, name: &str) -> Result<(), SettingsError> {
+        match self.table.fields.iter().find(|field| field.name == name).map(|field| &field.support) {
+            Some(Support::Implemented) => Ok(()),
+            Some(Support::Inert(why)) => {
+                self.notes.add(&self.path_of(name), &format!("has no effect; {why}"));
+                Ok(())
+            }
+            Some(Support::Refused(instead)) => {
+                Err(SettingsError::at(self.path_of(name), Problem::RefusedField { instead }))
+            }
+            None => {
+                let fields = self.table.fields.iter();
+                let implemented = fields.filter(|field| matches!(field.support, Support::Implemented));
+                Err(SettingsError::at(
+                    self.path_of(name),
+                    Problem::UnknownField {
+                        what: self.table.what,
+                        allowed: implemented.map(|field| field.name).collect(),
+                    },
+                ))
+            }
+        }
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        let name = crate::text::Shown(name);
+        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
+    }
+}

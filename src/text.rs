@@ -1,0 +1,85 @@
+//! Untrusted text in messages: escaped, so that it cannot forge lines or hide, and cut.
+
+use core::fmt::{self, Display, Formatter, Write};
+
+use crate::limits::MAX_SHOWN_CHARS;
+
+/// Shows untrusted text: printable ASCII as it is, everything else escaped, at most
+/// [`MAX_SHOWN_CHARS`] characters of it, with an ellipsis where something was cut.
+///
+/// Non-ASCII is escaped too: image references, digests and registry answers have no use for it, and
+/// it is how look-alike and right-to-left characters get into a terminal.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a>(pub &'a str);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut chars = self.0.chars();
+        for c in chars.by_ref().take(MAX_SHOWN_CHARS) {
+            match c {
+                '`' => f.write_str("\\u{60}")?,
+                ' '..='~' => f.write_char(c)?,
+                _ => write!(f, "{}", c.escape_default())?,
+            }
+        }
+        if chars.next().is_some() {
+            f.write_str("…")?;
+        }
+        Ok(())
+    }
+}
+
+/// Cuts a text to `max` characters, the last of them an ellipsis where something was cut.
+#[must_use]
+pub fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// `1 image`, `2 images`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// "a", "a or b", "a, b or c": what is allowed in a place.
+pub(crate) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.into_iter().collect();
+    match words.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} or {last}", most.join(", ")),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::string_slice, reason = "the texts are ASCII and the tests' own")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_bidi_and_backticks_are_escaped() {
+        assert_eq!(Shown("a\nb\u{1b}[31m`\u{202e}é").to_string(), "a\\nb\\u{1b}[31m\\u{60}\\u{202e}\\u{e9}");
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        let long = "x".repeat(MAX_SHOWN_CHARS + 1);
+        assert_eq!(Shown(&long).to_string(), format!("{}…", "x".repeat(MAX_SHOWN_CHARS)));
+        assert_eq!(Shown(&long[1..]).to_string(), "x".repeat(MAX_SHOWN_CHARS));
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn lists_read_well() {
+        assert_eq!(alternatives([]), "");
+        assert_eq!(alternatives(["a"]), "a");
+        assert_eq!(alternatives(["a", "b", "c"]), "a, b or c");
+        assert_eq!(counted(1, "image"), "1 image");
+        assert_eq!(counted(0, "image"), "0 images");
+    }
+}

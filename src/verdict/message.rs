@@ -1,0 +1,105 @@
+//! The message of a denial: one line for each image that failed.
+
+use super::{Denied, Failure, Reason};
+use crate::limits::MAX_MESSAGE_CHARS;
+use crate::text::{Shown, counted, cut};
+use crate::verify::{AttachedSignatures, Shortfall, Unmet};
+use crate::workload::ImageSite;
+
+/// Where the next steps are told at length.
+const COSIGN_3_HELP: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "#cosign-3");
+
+/// What the person sees whose request was denied: at most [`MAX_MESSAGE_CHARS`] characters.
+#[must_use]
+pub fn denial(denied: &Denied) -> String {
+    let (failures, passed) = match denied {
+        Denied::Object(reason) => return cut(&reason.to_string(), MAX_MESSAGE_CHARS),
+        Denied::Images { failures, passed } => (failures, *passed),
+    };
+    let mut message = String::new();
+    let mut left_out = failures.len();
+    for (site, failure) in failures {
+        let line = line(site, failure);
+        // Room for the line that says how many are left out, and how many passed.
+        let room = MAX_MESSAGE_CHARS.saturating_sub(80);
+        if message.chars().count().saturating_add(line.chars().count()) > room {
+            break;
+        }
+        if !message.is_empty() {
+            message.push('\n');
+        }
+        message.push_str(&line);
+        left_out = left_out.saturating_sub(1);
+    }
+    if left_out > 0 {
+        message.push_str(&format!("\n… and {} more not accepted", counted(left_out, "image")));
+    }
+    if passed > 0 {
+        message.push_str(&format!("\n({} passed)", counted(passed, "other image")));
+    }
+    cut(&message, MAX_MESSAGE_CHARS)
+}
+
+fn line(site: &ImageSite, failure: &Failure) -> String {
+    let mut line = format!("{} {}", Shown(site.path()), Shown(site.image()));
+    if let Some(digest) = failure.digest() {
+        line.push_str(&format!(" ({})", digest.short()));
+    }
+    line.push_str(": ");
+    if let Some(rule) = failure.rule() {
+        line.push_str(&format!("rule {rule}: "));
+    }
+    line.push_str(&reason(failure.reason()));
+    line
+}
+
+/// The reason in words, and the next step.
+fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::NoSignature => format!(
+            "{reason}. Unsigned, or signed in cosign 3's default format: sign with --new-bundle-format=false \
+             --use-signing-config=false: {COSIGN_3_HELP}"
+        ),
+        Reason::Unmatched => format!("{reason}; add it to a rule's imageReferences"),
+        Reason::Unpinned => format!("{reason}; pin it as NAME:TAG@sha256:…, or set `mutateDigest: true`"),
+        Reason::Unmet(Unmet::Shortfall(shortfall)) => self::shortfall(shortfall),
+        Reason::Reference(_) | Reason::Registry(_) | Reason::Unmet(_) | Reason::Incomplete => {
+            reason.to_string()
+        }
+    }
+}
+
+fn shortfall(shortfall: &Shortfall) -> String {
+    let attached = &shortfall.attached;
+    if attached.for_this_image == 0 {
+        return nothing_for_this_image(attached);
+    }
+    let missing = shortfall.missing.join(", ");
+    let wanted = if shortfall.missing.len() > 1 || !shortfall.found.is_empty() {
+        format!("{} needs {} signers", shortfall.set, shortfall.required)
+    } else {
+        format!("{} needs a signer", shortfall.set)
+    };
+    let mut text = if shortfall.found.is_empty() {
+        format!(
+            "signed, but by nobody the rule wants ({}): {wanted} of {missing}",
+            counted(attached.for_this_image, "signature")
+        )
+    } else {
+        format!("signed by too few: {wanted}; found {}; missing {missing}", shortfall.found.join(", "))
+    };
+    if attached.malformed > 0 {
+        text.push_str(&format!("; {} malformed", counted(attached.malformed, "signature")));
+    }
+    text
+}
+
+fn nothing_for_this_image(attached: &AttachedSignatures) -> String {
+    let others = attached.other_payloads.len().saturating_add(attached.malformed_layers.len());
+    let why = match (attached.other_payloads.first(), attached.malformed_layers.first()) {
+        (Some(payload), _) => payload.to_string(),
+        (None, Some(layer)) => layer.to_string(),
+        (None, None) => String::new(),
+    };
+    format!("{} attached, none for this image: {why}", counted(others, "signature"))
+}

@@ -1,0 +1,143 @@
+//! From an admission request to every image the object would run.
+
+mod kinds;
+mod podspec;
+mod request;
+
+use thiserror::Error;
+
+pub use podspec::ImageSite;
+pub use request::{AdmissionRequest, GroupVersionKind, GroupVersionResource, RequestError};
+
+use crate::text::Shown;
+use kinds::Placement;
+
+/// What a request would run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Workload {
+    /// These images; at least one.
+    Runs(Vec<ImageSite>),
+    /// Nothing new, for a stated reason: there is nothing to verify.
+    RunsNothing(RunsNothing),
+}
+
+/// Why a request runs nothing new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunsNothing {
+    /// A DELETE.
+    Delete,
+    /// An UPDATE of an object that is being deleted, which changes no image: finalizers being removed.
+    BeingDeleted,
+    /// A subresource that cannot change an image.
+    Subresource,
+}
+
+/// Why an object's images cannot be told. All are rejections.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WorkloadError {
+    /// A kind this policy does not know.
+    #[error("this policy cannot tell the images of `{}`; remove it from the policy's rules", Shown(.0))]
+    UnknownKind(String),
+    /// A subresource this policy does not know.
+    #[error("this policy cannot tell the images of the subresource `{}`", Shown(.0))]
+    UnknownSubresource(String),
+    /// An operation this policy does not know.
+    #[error("this policy cannot judge the operation `{}`", Shown(.0))]
+    UnknownOperation(String),
+    /// The request's kind and resource do not belong together.
+    #[error("the request's resource `{}` is not that of `{}`", Shown(resource), Shown(kind))]
+    ResourceMismatch {
+        /// The kind.
+        kind: String,
+        /// The resource.
+        resource: String,
+    },
+    /// The object is of another kind than the request says.
+    #[error("the object says it is `{}`, the request `{}`", Shown(object), Shown(request))]
+    KindMismatch {
+        /// What the object says.
+        object: String,
+        /// What the request says.
+        request: String,
+    },
+    /// The request carries no object.
+    #[error("the request carries no object")]
+    NoObject,
+    /// Something in the object has not the shape it must have.
+    #[error("`{}` is not {expected}", Shown(path))]
+    Shape {
+        /// Where.
+        path: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A container or an image volume without an image.
+    #[error("`{}` is missing or empty, and what would be filled in later cannot be verified now", Shown(.0))]
+    NoImage(String),
+    /// A pod without containers.
+    #[error("`{}` has no containers", Shown(.0))]
+    NoContainers(String),
+    /// More images than the limit.
+    #[error("more than {limit} images")]
+    TooManyImages {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// Finds every image that the request would run.
+///
+/// # Errors
+/// [`WorkloadError`] when that cannot be told for certain.
+pub fn images(request: &AdmissionRequest) -> Result<Workload, WorkloadError> {
+    match request.operation.as_str() {
+        "DELETE" => return Ok(Workload::RunsNothing(RunsNothing::Delete)),
+        "CREATE" | "UPDATE" => {}
+        other => return Err(WorkloadError::UnknownOperation(other.to_owned())),
+    }
+    let kind = kinds::find(&request.kind, &request.resource)?;
+    let only_ephemeral = match kinds::subresource(kind, request.sub_resource.as_deref().unwrap_or_default())?
+    {
+        Placement::Whole => false,
+        Placement::EphemeralContainers => true,
+        Placement::NoImages => return Ok(Workload::RunsNothing(RunsNothing::Subresource)),
+    };
+    let object = request.object.as_ref().ok_or(WorkloadError::NoObject)?;
+    kinds::check_object(kind, object)?;
+
+    let old = request.old_object.as_ref();
+    let mut sites = podspec::sites(object, kind)?;
+    let before = match old {
+        // An old object we cannot read has no unchanged image.
+        Some(old) => podspec::sites(old, kind).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    for site in &mut sites {
+        site.compare(&before);
+    }
+    if only_ephemeral {
+        // What runs already was admitted with the pod, and a patch of it would be refused.
+        sites.retain(ImageSite::is_changed);
+    }
+    let being_deleted = request.operation == "UPDATE"
+        && old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
+    if being_deleted && !sites.iter().any(ImageSite::is_changed) {
+        return Ok(Workload::RunsNothing(RunsNothing::BeingDeleted));
+    }
+    if sites.is_empty() {
+        return Ok(Workload::RunsNothing(RunsNothing::Subresource));
+    }
+    Ok(Workload::Runs(sites))
+}
+
+impl RunsNothing {
+    /// The reason in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "a deletion runs no image",
+            Self::BeingDeleted => "the object is being deleted and no image changes",
+            Self::Subresource => "the request changes no image",
+        }
+    }
+}
