@@ -1,5 +1,12 @@
 //! What the shipped module is made of: its size, what it asks of its host, and what its metadata says of that.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is test, also what is shared"
+)]
+
 use serde_norway::Value;
 use std::collections::BTreeSet;
 use std::env;
@@ -26,14 +33,8 @@ const OPERATIONS: &[(&str, &str)] = &[
 ];
 
 /// The functions of WASI that Rust's standard library needs here. None opens a file, a directory or a socket.
-const WASI: &[&str] = &[
-    "clock_time_get",
-    "environ_get",
-    "environ_sizes_get",
-    "fd_write",
-    "proc_exit",
-    "random_get",
-];
+const WASI: &[&str] =
+    &["clock_time_get", "environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
 
 struct Module {
     imports: BTreeSet<(String, String)>,
