@@ -44,8 +44,11 @@ test: policy.wasm ## Run every test that needs no network but the package regist
 	cargo test --workspace --locked
 
 .PHONY: check
-check: fmt layers clippy docs deny test size ## Run all that CI runs: format, layers, lints, docs, dependencies, tests, module
+check: lint test size ## Run all that needs no network but the package registries: what CI runs, live tests apart
 	@$(call say,all checks passed)
+
+.PHONY: lint
+lint: fmt layers clippy docs deny ## Check without running the policy: format, layers, lints, docs, dependencies
 
 # cargo knows best whether the module is up to date. The file is left alone where nothing changed, so that what
 # is made of it stays up to date as well.
@@ -61,8 +64,11 @@ endif
 	cargo rustc --locked --lib --crate-type cdylib --target $(WASM_TARGET) --release
 	@cmp -s "$(MODULE)" $@ || cp "$(MODULE)" $@
 
-annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the module with its metadata; needs kwctl
+.PHONY: kwctl
+kwctl:
 	@hack/require-kwctl.sh
+
+annotated-policy.wasm: kwctl policy.wasm policy-metadata.yml README.md ## Build the module with its metadata; needs kwctl
 	kwctl annotate --metadata-path policy-metadata.yml --usage-path README.md --output-path $@ policy.wasm
 
 # The dev profile and all of the workspace, as in `make test`: wasmtime is compiled once.
@@ -88,7 +94,8 @@ clippy: ## Lint, for this machine and for the module
 
 .PHONY: docs
 docs: ## Build the API documentation; a broken link is an error
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
+	  cargo doc --workspace --locked --no-deps --document-private-items
 
 .PHONY: size
 size: policy.wasm ## Check the module's size, imports, exports, host calls and metadata
@@ -110,9 +117,7 @@ $(TOOLS)/bin/cargo-deny:
 	@rm -rf "$(TOOLS)/cargo-deny"
 
 .PHONY: e2e-tests
-e2e-tests: ## Run the examples through the real kwctl, offline; needs kwctl
-	@hack/require-kwctl.sh
-	@$(MAKE) annotated-policy.wasm
+e2e-tests: kwctl annotated-policy.wasm ## Run the examples through the real kwctl, offline; needs kwctl
 	@hack/setup-tools.sh bats
 	POLICY="$(CURDIR)/annotated-policy.wasm" $(TOOLS)/bin/bats e2e-tests/policy.bats
 
