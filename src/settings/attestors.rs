@@ -74,7 +74,8 @@ fn keys(node: Node<'_>) -> Result<Vec<PublicKey>, SettingsError> {
     let text = public_keys.text()?.trim();
     let pem = match text.strip_prefix(keyring::PREFIX) {
         Some(name) => keyring::get(name).ok_or_else(|| {
-            public_keys.error(Problem::UnknownBuiltinKey { name: name.to_owned(), known: keyring::names() })
+            let name = keyring::as_shown(name).to_owned();
+            public_keys.error(Problem::UnknownBuiltinKey { name, known: keyring::names() })
         })?,
         None => text,
     };
