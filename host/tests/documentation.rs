@@ -1,6 +1,6 @@
 //! What the documentation shows: its settings are valid, its links lead somewhere.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "all of this is test, also what is shared")]
+#![expect(clippy::unwrap_used, reason = "all of this is test, also what is shared")]
 
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host, Policy, Settings};
