@@ -12,7 +12,9 @@ use thiserror::Error;
 
 use crate::image::hex;
 use crate::limits::MAX_KEY_BYTES;
+use crate::payload::Payload;
 use crate::text::Shown;
+use crate::time::Time;
 
 /// A public key that signatures can be verified with. Two keys are equal if they are the same key,
 /// however they were written.
@@ -90,6 +92,15 @@ pub enum SignatureError {
     /// Not made by this key over this payload.
     #[error("not signed by this key")]
     WrongKey,
+    /// Made by this key, which is revoked.
+    #[error("the key is revoked")]
+    Revoked,
+    /// Made by this key, which no longer counts.
+    #[error("the key ceased to count at {0}")]
+    Expired(Time),
+    /// Made by this key, without an annotation that is required.
+    #[error("an annotation is missing")]
+    Annotations,
 }
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -152,18 +163,18 @@ impl PublicKey {
         self.fingerprint
     }
 
-    /// Verifies a signature over a message with a known SHA-256 digest.
+    /// Verifies a signature over a payload.
     ///
     /// ECDSA signatures are strict DER (RFC 3279 section 2.2.3); a high `s` is accepted, as Go and
     /// cosign do.
     ///
     /// # Errors
     /// [`SignatureError`] when the signature is malformed or not by this key.
-    pub(super) fn verify(&self, message_sha256: &[u8; 32], signature: &[u8]) -> Result<(), SignatureError> {
+    pub(super) fn verify(&self, payload: &Payload, signature: &[u8]) -> Result<(), SignatureError> {
         match &self.algorithm {
             Algorithm::EcdsaP256(key) => {
                 let signature = DerSignature::try_from(signature).map_err(|_| SignatureError::Malformed)?;
-                key.verify_prehash(message_sha256, &signature).map_err(|_| SignatureError::WrongKey)
+                key.verify_prehash(payload.sha256(), &signature).map_err(|_| SignatureError::WrongKey)
             }
         }
     }

@@ -84,6 +84,11 @@ pub(super) fn find(
     }
 }
 
+/// Whether a kind is one of these; without a group, whether one of these has its name.
+pub(super) fn is_built_in(group: Option<&str>, kind: &str) -> bool {
+    KINDS.iter().any(|known| known.kind == kind && group.is_none_or(|group| group == known.group))
+}
+
 fn is_kind_of_a_subresource(kind: &GroupVersionKind) -> bool {
     matches!(
         (kind.group.as_str(), kind.kind.as_str()),
@@ -107,13 +112,10 @@ pub(super) fn subresource(kind: &Kind, name: &str) -> Result<Placement, Workload
 }
 
 /// The object must say of itself what the request says of it.
-pub(super) fn check_object(kind: &Kind, object: &Value) -> Result<(), WorkloadError> {
+pub(super) fn check_object(kind: &GroupVersionKind, object: &Value) -> Result<(), WorkloadError> {
     let text = |field| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    let expected_version = if kind.group.is_empty() {
-        kind.version.to_owned()
-    } else {
-        format!("{}/{}", kind.group, kind.version)
-    };
+    let expected_version =
+        if kind.group.is_empty() { kind.version.clone() } else { format!("{}/{}", kind.group, kind.version) };
     if text("kind") == kind.kind && text("apiVersion") == expected_version {
         return Ok(());
     }
