@@ -111,7 +111,8 @@ impl SkipPattern {
         if let (repository, Some(_)) = split_tag(name) {
             return Err(PatternError::SkipByTag(with_digest(repository)));
         }
-        if !name.is_empty() && name.bytes().all(|b| b == b'*') {
+        // Whatever has no letter in it: every canonical name has a host, a slash and a path.
+        if !name.is_empty() && name.bytes().all(|b| b"*?/".contains(&b)) {
             return Err(PatternError::SkipsEverything);
         }
         // A skip sees the canonical name only, so a short one has to be written out.
@@ -139,8 +140,12 @@ impl SkipPattern {
     #[must_use]
     pub fn skips(&self, image: &ImageReference) -> bool {
         let name = image.repository().to_string();
-        wildcard(&self.text, &name)
-            || image.digest().is_some_and(|digest| wildcard(&self.text, &format!("{name}@{digest}")))
+        if !self.text.contains('@') {
+            // Not the digest too: a wildcard would reach into it, and whoever builds images can choose how
+            // their digests end.
+            return wildcard(&self.text, &name);
+        }
+        image.digest().is_some_and(|digest| wildcard(&self.text, &format!("{name}@{digest}")))
     }
 }
 

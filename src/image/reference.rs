@@ -205,23 +205,24 @@ fn canonical_registry(written: &str) -> Result<String, ReferenceError> {
         _ => (lower.as_str(), None),
     };
     let host = host.strip_suffix('.').unwrap_or(host);
-    let well_formed = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
-        None => host.len() <= 253 && host.split('.').all(is_host_label),
+    // One address has many spellings; RFC 5952's is the canonical one.
+    let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => {
+            format!("[{}]", address.parse::<core::net::Ipv6Addr>().map_err(|_| malformed.clone())?)
+        }
+        None if host.len() <= 253 && host.split('.').all(is_host_label) => host.to_owned(),
+        None => return Err(malformed),
     };
-    if !well_formed {
-        return Err(malformed);
-    }
     let port = port.filter(|port| *port != 443);
     if port.is_none() && host != "localhost" && !host.contains(['.', ':']) {
         return Err(ReferenceError::Registry);
     }
-    if port.is_none() && HUB_ALIASES.contains(&host) {
+    if port.is_none() && HUB_ALIASES.contains(&host.as_str()) {
         return Ok(HUB.to_owned());
     }
     Ok(match port {
         Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+        None => host,
     })
 }
 

@@ -67,7 +67,9 @@ impl From<HostError> for RegistryError {
                 .trim_start_matches("Callback evaluation failure: ")
                 .trim_start_matches("Fail to interact with OCI registry: "),
         );
-        let lower = line.to_ascii_lowercase();
+        // Not the URL, in which the image's name stands: it is no reason, whatever it is.
+        let words = line.split(' ').filter(|word| !word.contains("://"));
+        let lower = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if says(&["has not been granted access"]) {
             Self::NotGranted
@@ -100,16 +102,16 @@ impl From<HostError> for RegistryError {
     }
 }
 
-/// Takes user information and queries out of URLs: they may hold a password or a token.
+/// Takes user information, queries and fragments out of URLs: they may hold a password or a token. What is
+/// no well-formed URL loses rather more than less.
 fn without_credentials(line: &str) -> String {
     let clean = |word: &str| {
         let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
-        format!("{scheme}://{host}/{path}")
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
+        let rest = rest.split_once(['?', '#']).map_or(rest, |(before, _)| before);
+        format!("{scheme}://{rest}")
     };
-    line.split(' ').map(clean).collect::<Vec<_>>().join(" ")
+    line.split_whitespace().map(clean).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

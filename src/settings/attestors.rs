@@ -142,7 +142,8 @@ fn public_keys(node: &Node<'_>) -> Result<Keys, SettingsError> {
     }
     let pem = match text.strip_prefix(keyring::PREFIX) {
         Some(name) => keyring::get(name).ok_or_else(|| {
-            node.error(Problem::UnknownBuiltinKey { name: name.to_owned(), known: keyring::names() })
+            let name = keyring::as_shown(name).to_owned();
+            node.error(Problem::UnknownBuiltinKey { name, known: keyring::names() })
         })?,
         None => text,
     };

@@ -58,7 +58,7 @@ pub enum Problem {
         instead: &'static str,
     },
     /// A field that must be there.
-    #[error("missing; {what} needs it")]
+    #[error("missing; {what} must have it")]
     Missing {
         /// What needs it.
         what: &'static str,

@@ -16,6 +16,12 @@ pub(super) fn names() -> Vec<&'static str> {
     KEYS.iter().map(|(name, _)| *name).collect()
 }
 
+/// A name as messages may show it: what can be no name may be a private key.
+pub(super) fn as_shown(name: &str) -> &str {
+    let is_name = name.len() < 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if is_name { name } else { "..." }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -88,7 +88,7 @@ impl Settings {
             (true, true) => return at_top(Problem::Dialect { found: "both dialects" }),
             (false, true) => kubewarden::parse(root)?,
             (true, false) => native::parse(root)?,
-            (false, false) if value.as_object().is_none_or(serde_json::Map::is_empty) => {
+            (false, false) if value.as_object().is_some_and(serde_json::Map::is_empty) => {
                 return at_top(Problem::Dialect { found: "no settings" });
             }
             // The parser names the fields that do not belong, or the one that is missing.

@@ -19,9 +19,10 @@ pub fn denial(denied: &Denied) -> String {
     let mut message = String::new();
     let mut left_out = failures.len();
     for (site, failure) in failures {
-        let line = line(site, failure);
         // Room for the line that says how many are left out, and how many passed.
         let room = MAX_MESSAGE_CHARS.saturating_sub(80);
+        // One reason that is longer is cut: to leave it out would leave nothing.
+        let line = cut(&line(site, failure), room);
         if message.chars().count().saturating_add(line.chars().count()) > room {
             break;
         }

@@ -239,6 +239,10 @@ impl Denied {
     #[must_use]
     pub fn denial(&self) -> Denial {
         match self {
+            Self::Object(
+                ObjectReason::Request(RequestError::TooLong)
+                | ObjectReason::Workload(WorkloadError::TooManyImages { .. }),
+            ) => Denial::Undecided,
             Self::Object(_) => Denial::Rejected,
             Self::Images { failures, .. } => {
                 failures.iter().map(|(_, failure)| failure.reason.denial()).max().unwrap_or(Denial::Rejected)

@@ -16,6 +16,13 @@ pub(super) struct Kind {
     pub(super) pod_spec: &'static [&'static str],
 }
 
+impl Kind {
+    /// Whether the object is of this kind.
+    pub(super) fn check(&self, object: &Value) -> Result<(), WorkloadError> {
+        check_object(self.group, self.version, self.kind, object)
+    }
+}
+
 /// Which images a request on a kind's resource or subresource brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placement {
@@ -111,17 +118,21 @@ pub(super) fn subresource(kind: &Kind, name: &str) -> Result<Placement, Workload
     }
 }
 
-/// The object must say of itself what the request says of it.
-pub(super) fn check_object(kind: &GroupVersionKind, object: &Value) -> Result<(), WorkloadError> {
+/// The object must say of itself what its resource, or its extractor, says of it.
+pub(super) fn check_object(
+    group: &str,
+    version: &str,
+    kind: &str,
+    object: &Value,
+) -> Result<(), WorkloadError> {
     let text = |field| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    let expected_version =
-        if kind.group.is_empty() { kind.version.clone() } else { format!("{}/{}", kind.group, kind.version) };
-    if text("kind") == kind.kind && text("apiVersion") == expected_version {
+    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    if text("kind") == kind && text("apiVersion") == api_version {
         return Ok(());
     }
     Err(WorkloadError::KindMismatch {
         object: format!("{} {}", text("apiVersion"), text("kind")),
-        request: format!("{expected_version} {}", kind.kind),
+        request: format!("{api_version} {kind}"),
     })
 }
 

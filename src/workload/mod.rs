@@ -110,7 +110,13 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
         return Ok(Workload::RunsNothing(RunsNothing::Subresource));
     }
     let object = request.object.as_ref().ok_or(WorkloadError::NoObject)?;
-    kinds::check_object(&request.kind, object)?;
+    match &form {
+        Form::BuiltIn(kind) => kind.check(object)?,
+        Form::Custom(_) => {
+            let kind = &request.kind;
+            kinds::check_object(&kind.group, &kind.version, &kind.kind, object)?;
+        }
+    }
 
     let old = request.old_object.as_ref();
     let mut sites = form.sites(object)?;

@@ -1,0 +1,786 @@
+//! What settings are refused: path and problem exactly, the words to the letter. Each refusal has a twin that
+//! is accepted, so that a refusal is never for another reason.
+
+use serde_json::{Value, json};
+use sigwarden::image::PatternError;
+use sigwarden::settings::{Found, Problem, Settings, SettingsError, UnmatchedImages};
+use sigwarden::verdict::settings_response;
+use sigwarden::verify::{KeyError, KeyKind};
+use sigwarden_testkit::Key;
+use sigwarden_testkit::forge::pem;
+use sigwarden_testkit::run::{entry, rule, settings};
+
+const P384: &str = include_str!("vectors/keys/p384.pub");
+const P521: &str = include_str!("vectors/keys/p521.pub");
+const RSA: &str = include_str!("vectors/keys/rsa.pub");
+const RSA_PKCS1: &str = include_str!("vectors/keys/rsa-pkcs1.pub");
+const ED25519: &str = include_str!("vectors/keys/ed25519.pub");
+const SECP256K1: &str = include_str!("vectors/keys/secp256k1.pub");
+const EXPLICIT: &str = include_str!("vectors/keys/p256-explicit-parameters.pub");
+const CERTIFICATE: &str = include_str!("vectors/keys/certificate.pem");
+
+fn good() -> Value {
+    settings(&[rule(&["r.example.com/*"], &Key::new("release"))])
+}
+
+/// Good settings with the value at a pointer set: replaced, or a field added.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut settings = good();
+    let (parent, field) = pointer.rsplit_once('/').unwrap();
+    match settings.pointer_mut(parent).unwrap() {
+        Value::Object(fields) => drop(fields.insert(field.to_owned(), value)),
+        Value::Array(items) => items[field.parse::<usize>().unwrap()] = value,
+        other => panic!("{other}"),
+    }
+    settings
+}
+
+/// Good settings without the field at a pointer.
+fn without(pointer: &str) -> Value {
+    let mut settings = good();
+    let (parent, field) = pointer.rsplit_once('/').unwrap();
+    settings.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+    settings
+}
+
+/// Good settings with another `publicKeys`.
+fn with_keys(text: &str) -> Value {
+    with("/verifyImages/0/attestors/0/entries/0/keys/publicKeys", json!(text))
+}
+
+/// Good settings with other entries.
+fn with_entries(entries: &[Value]) -> Value {
+    with("/verifyImages/0/attestors/0/entries", json!(entries))
+}
+
+fn error(settings: &Value) -> SettingsError {
+    match Settings::parse(settings) {
+        Err(error) => error,
+        Ok(parsed) => panic!("accepted: {settings}\n{parsed:?}"),
+    }
+}
+
+fn accepted(settings: &Value) -> Settings {
+    Settings::parse(settings).unwrap_or_else(|error| panic!("{error}: {settings}"))
+}
+
+/// Checks a refusal: path, problem, and the words, both as the error shows itself and as the host gets them.
+fn refused(settings: &Value, path: &str, problem: &Problem, words: &str) {
+    let error = error(settings);
+    assert_eq!((error.path(), error.problem()), (path, problem), "{settings}");
+    assert_eq!(error.to_string(), format!("{path}: {words}"));
+    let response = settings_response(Err(&error));
+    assert!(!response.valid);
+    assert_eq!(response.message, Some(format!("{path}: {words}")));
+}
+
+const ENTRY: &str = "verifyImages[0].attestors[0].entries[0]";
+const KEYS: &str = "verifyImages[0].attestors[0].entries[0].keys";
+const PUBLIC_KEYS: &str = "verifyImages[0].attestors[0].entries[0].keys.publicKeys";
+
+#[test]
+fn good_settings_are_accepted_and_mean_what_they_say() {
+    let settings = accepted(&good());
+    assert_eq!(settings.rules().len(), 1);
+    assert_eq!(settings.unmatched_images(), UnmatchedImages::Allow);
+    assert_eq!(settings.warnings(), [""; 0]);
+    let rule = settings.rules().iter().next().unwrap();
+    assert!(rule.mutate_digest && rule.verify_digest);
+    assert!(settings_response(Ok(())).valid);
+    for (word, meaning) in
+        [("allow", UnmatchedImages::Allow), ("warn", UnmatchedImages::Warn), ("deny", UnmatchedImages::Deny)]
+    {
+        assert_eq!(accepted(&with("/unmatchedImages", json!(word))).unmatched_images(), meaning);
+    }
+}
+
+#[test]
+fn the_dialect_and_the_top_level() {
+    let needs = Problem::Missing { what: "the settings" };
+    let dialects = |found, settings: &Value| {
+        let words = format!(
+            "found {found}; write either `verifyImages` (Kyverno's) or `signatures` (those of verify-image-signatures)"
+        );
+        refused(settings, "settings", &Problem::Dialect { found }, &words);
+    };
+    dialects("no settings", &json!({}));
+    refused(
+        &json!({"unmatchedImages": "deny"}),
+        "verifyImages",
+        &needs,
+        "missing; the settings must have it",
+    );
+    refused(
+        &json!({"verifyImages": []}),
+        "verifyImages",
+        &Problem::Empty,
+        "empty; at least one is needed, or nothing would be checked",
+    );
+    refused(
+        &json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "spec": {"rules": []}}),
+        "settings",
+        &Problem::WholeObject { kind: "ClusterPolicy".to_owned() },
+        "this is a whole ClusterPolicy; the settings are the `verifyImages` list of its rule alone",
+    );
+    // Both dialects at once are no way round one of them.
+    let mut both = good();
+    both.as_object_mut().unwrap().insert("signatures".to_owned(), json!([]));
+    dialects("both dialects", &both);
+}
+
+#[test]
+fn settings_of_another_type() {
+    for (found, value, words) in [
+        (Found::Boolean, json!(true), "a boolean"),
+        (Found::Number, json!(1), "a number"),
+        (Found::Text, json!("verifyImages"), "a text"),
+        (Found::List, json!([good()]), "a list"),
+    ] {
+        refused(
+            &value,
+            "settings",
+            &Problem::Type { found, expected: "a mapping" },
+            &format!("found {words}; allowed: a mapping"),
+        );
+    }
+    refused(
+        &json!(null),
+        "settings",
+        &Problem::NoValue { expected: "a mapping" },
+        "has no value; write a mapping, or remove the field",
+    );
+}
+
+#[test]
+fn what_is_no_json_or_too_long() {
+    let parse = |json: &[u8]| Settings::from_json(json).unwrap_err();
+    for bad in [&b""[..], b"{", b"\xff", b"{} {}", &b"[".repeat(100_000), br#"{"verifyImages": NaN}"#] {
+        let error = parse(bad);
+        assert_eq!((error.path(), error.problem()), ("settings", &Problem::NotJson));
+        assert_eq!(error.to_string(), "settings: not valid JSON");
+    }
+    let limit = sigwarden::limits::MAX_SETTINGS_BYTES;
+    let mut padded = good().to_string().into_bytes();
+    padded.resize(limit, b' ');
+    assert_eq!(Settings::from_json(&padded), Ok(accepted(&good())));
+    padded.push(b' ');
+    assert_eq!(parse(&padded).problem(), &Problem::TooLong { limit });
+    assert_eq!(parse(&padded).to_string(), "settings: longer than 1572864 bytes");
+}
+
+/// The fields that messages offer are whatever the version implements; that the list is the mapping's own is
+/// what is checked.
+#[test]
+fn unknown_fields_at_each_level() {
+    for (pointer, path, what, one_of) in [
+        ("/verifyimages", "verifyimages", "the settings", "verifyImages"),
+        ("/verifyImages/0/imageReference", "verifyImages[0].imageReference", "a rule", "imageReferences"),
+        (
+            "/verifyImages/0/attestors/0/counts",
+            "verifyImages[0].attestors[0].counts",
+            "an attestor set",
+            "entries",
+        ),
+        (
+            "/verifyImages/0/attestors/0/entries/0/key",
+            "verifyImages[0].attestors[0].entries[0].key",
+            "an attestor entry",
+            "keys",
+        ),
+        (
+            "/verifyImages/0/attestors/0/entries/0/keys/publickeys",
+            "verifyImages[0].attestors[0].entries[0].keys.publickeys",
+            "`keys`",
+            "publicKeys",
+        ),
+        (
+            "/verifyImages/0/attestors/0/entries/0/keys/rekor/ignoretlog",
+            "verifyImages[0].attestors[0].entries[0].keys.rekor.ignoretlog",
+            "`rekor`",
+            "ignoreTlog",
+        ),
+    ] {
+        let error = error(&with(pointer, json!(true)));
+        assert_eq!(error.path(), path);
+        let Problem::UnknownField { what: found, allowed } = error.problem() else { panic!("{error:?}") };
+        assert_eq!(*found, what);
+        assert!(allowed.contains(&one_of), "{error}");
+        assert_eq!(error.to_string(), format!("{path}: unknown field; {what} has: {}", allowed.join(", ")));
+    }
+    // What stands in the name of a field is not repeated as it is.
+    let hostile = error(&with("/a\u{1b}[2J\n", json!(1)));
+    assert_eq!(hostile.path(), "a\\u{1b}[2J\\n");
+}
+
+#[test]
+fn null_is_no_value() {
+    for (pointer, path, expected) in [
+        ("/verifyImages", "verifyImages", "a list"),
+        ("/unmatchedImages", "unmatchedImages", "a text"),
+        ("/verifyImages/0", "verifyImages[0]", "a mapping"),
+        ("/verifyImages/0/name", "verifyImages[0].name", "a text"),
+        ("/verifyImages/0/imageReferences", "verifyImages[0].imageReferences", "a list"),
+        ("/verifyImages/0/imageReferences/0", "verifyImages[0].imageReferences[0]", "a text"),
+        ("/verifyImages/0/skipImageReferences", "verifyImages[0].skipImageReferences", "a list"),
+        ("/verifyImages/0/mutateDigest", "verifyImages[0].mutateDigest", "true or false"),
+        ("/verifyImages/0/verifyDigest", "verifyImages[0].verifyDigest", "true or false"),
+        ("/verifyImages/0/attestors", "verifyImages[0].attestors", "a list"),
+        ("/verifyImages/0/attestors/0", "verifyImages[0].attestors[0]", "a mapping"),
+        (
+            "/verifyImages/0/attestors/0/count",
+            "verifyImages[0].attestors[0].count",
+            "a whole number, 1 or more",
+        ),
+        ("/verifyImages/0/attestors/0/entries", "verifyImages[0].attestors[0].entries", "a list"),
+        ("/verifyImages/0/attestors/0/entries/0", ENTRY, "a mapping"),
+        ("/verifyImages/0/attestors/0/entries/0/keys", KEYS, "a mapping"),
+        ("/verifyImages/0/attestors/0/entries/0/keys/publicKeys", PUBLIC_KEYS, "a text"),
+        (
+            "/verifyImages/0/attestors/0/entries/0/keys/rekor",
+            "verifyImages[0].attestors[0].entries[0].keys.rekor",
+            "a mapping",
+        ),
+        (
+            "/verifyImages/0/attestors/0/entries/0/keys/rekor/ignoreTlog",
+            "verifyImages[0].attestors[0].entries[0].keys.rekor.ignoreTlog",
+            "true or false",
+        ),
+    ] {
+        let words = format!("has no value; write {expected}, or remove the field");
+        refused(&with(pointer, Value::Null), path, &Problem::NoValue { expected }, &words);
+        // A value of a wrong type is neither taken for nothing nor converted.
+        let (wrong, found) = if expected == "true or false" || expected == "a mapping" {
+            (json!("true"), Found::Text)
+        } else {
+            (json!(true), Found::Boolean)
+        };
+        let words = format!("found {found}; allowed: {expected}");
+        refused(&with(pointer, wrong), path, &Problem::Type { found, expected }, &words);
+    }
+}
+
+#[test]
+fn what_must_be_there() {
+    for (pointer, path, what) in [
+        ("/verifyImages/0/imageReferences", "verifyImages[0].imageReferences", "a rule"),
+        ("/verifyImages/0/attestors", "verifyImages[0].attestors", "a rule"),
+        ("/verifyImages/0/attestors/0/entries", "verifyImages[0].attestors[0].entries", "an attestor set"),
+    ] {
+        let words = format!("missing; {what} must have it");
+        refused(&without(pointer), path, &Problem::Missing { what }, &words);
+    }
+    refused(
+        &without("/verifyImages/0/attestors/0/entries/0/keys/publicKeys"),
+        KEYS,
+        &Problem::NotExactlyOne { found: 0, allowed: vec!["publicKeys", "secret", "configMap"] },
+        "found 0; exactly one of publicKeys, secret or configMap is allowed",
+    );
+    for pointer in ["/verifyImages/0/imageReferences", "/verifyImages/0/attestors"] {
+        let path = pointer.trim_start_matches('/').replace("/0/", "[0].");
+        let words = "empty; at least one is needed, or nothing would be checked";
+        refused(&with(pointer, json!([])), &path, &Problem::Empty, words);
+    }
+    refused(
+        &with_entries(&[]),
+        "verifyImages[0].attestors[0].entries",
+        &Problem::Empty,
+        "empty; at least one is needed, or nothing would be checked",
+    );
+    // No skips are no hole, so an empty list of them is accepted.
+    accepted(&with("/verifyImages/0/skipImageReferences", json!([])));
+}
+
+#[test]
+fn an_entry_is_exactly_one_thing() {
+    let problem = |found| Problem::NotExactlyOne { found, allowed: vec!["keys", "attestor"] };
+    let both =
+        json!({"keys": entry(&Key::new("a"))["keys"], "attestor": {"entries": [entry(&Key::new("b"))]}});
+    for (written, found) in [(json!({}), 0), (both, 2)] {
+        let error = error(&with_entries(&[written]));
+        assert_eq!(error.path(), ENTRY);
+        let Problem::NotExactlyOne { found: count, allowed } = error.problem() else { panic!("{error:?}") };
+        assert_eq!(*count, found);
+        assert!(["keys", "attestor"].iter().all(|one| allowed.contains(one)), "{error}");
+        if error.problem() == &problem(found) {
+            assert_eq!(
+                error.to_string(),
+                format!("{ENTRY}: found {found}; exactly one of keys or attestor is allowed")
+            );
+        }
+    }
+    let nested = json!({"attestor": {"entries": [entry(&Key::new("a"))]}});
+    accepted(&with_entries(&[nested]));
+}
+
+#[test]
+fn counts() {
+    let key = |label: &str| Key::new(label);
+    let two = [entry(&key("a")), entry(&key("b"))];
+    let three_keys = format!("{}{}{}", key("a").pem(), key("b").pem(), key("c").pem());
+    let with_count = |mut settings: Value, count: Value| {
+        settings["verifyImages"][0]["attestors"][0]["count"] = count;
+        settings
+    };
+    let path = "verifyImages[0].attestors[0].count";
+    for found in [0, 3, u64::MAX] {
+        refused(
+            &with_count(with_entries(&two), json!(found)),
+            path,
+            &Problem::Count { found, entries: 2, written: 2 },
+            &format!("found {found}; allowed: 1 to 2, the number of entries"),
+        );
+    }
+    for found in [0, 4] {
+        refused(
+            &with_count(with_keys(&three_keys), json!(found)),
+            path,
+            &Problem::Count { found, entries: 3, written: 1 },
+            &format!(
+                "found {found}; allowed: 1 to 3, the number of entries once each key in a block is an entry"
+            ),
+        );
+    }
+    for good in [1, 2] {
+        accepted(&with_count(with_entries(&two), json!(good)));
+    }
+    accepted(&with_count(with_keys(&three_keys), json!(3)));
+    for odd in [json!(-1), json!(1.0), json!(1.5), json!(1e30)] {
+        let problem = Problem::Type { found: Found::Number, expected: "a whole number, 1 or more" };
+        let words = "found a number; allowed: a whole number, 1 or more";
+        refused(&with_count(with_entries(&two), odd), path, &problem, words);
+    }
+    let problem = Problem::Type { found: Found::Text, expected: "a whole number, 1 or more" };
+    let words = "found a text; allowed: a whole number, 1 or more";
+    refused(&with_count(with_entries(&two), json!("1")), path, &problem, words);
+    // In a set within a set as well.
+    let nested = json!({"attestor": {"count": 0, "entries": [entry(&key("a"))]}});
+    refused(
+        &with_entries(&[nested]),
+        &format!("{ENTRY}.attestor.count"),
+        &Problem::Count { found: 0, entries: 1, written: 1 },
+        "found 0; allowed: 1 to 1, the number of entries",
+    );
+}
+
+#[test]
+fn keys_that_are_none() {
+    let key = Key::new("release");
+    let malformed = "malformed PEM: expected nothing but whole `PUBLIC KEY` blocks";
+    let malformed_key = "malformed public key: expected a DER SubjectPublicKeyInfo in PEM";
+    let pem_text = key.pem();
+    let (begin, body) = pem_text.split_once('\n').unwrap();
+    for (text, error, words) in [
+        (String::new(), KeyError::NoPem, "no `-----BEGIN PUBLIC KEY-----` block found"),
+        ("cosign.pub".to_owned(), KeyError::NoPem, "no `-----BEGIN PUBLIC KEY-----` block found"),
+        (body.to_owned(), KeyError::NoPem, "no `-----BEGIN PUBLIC KEY-----` block found"),
+        (begin.to_owned(), KeyError::MalformedPem, malformed),
+        (pem_text.replace("END PUBLIC", "END PRIVATE"), KeyError::MalformedPem, malformed),
+        (pem_text.replace('\n', " "), KeyError::MalformedPem, malformed),
+        (pem_text.replace('A', "!"), KeyError::MalformedPem, malformed),
+        (format!("{pem_text}and more"), KeyError::MalformedPem, malformed),
+        (format!("{begin}\n{pem_text}"), KeyError::MalformedPem, malformed),
+        (pem("PUBLIC KEY", b""), KeyError::MalformedPem, malformed),
+        (pem("PUBLIC KEY", b"\x30\x00"), KeyError::MalformedKey, malformed_key),
+        (EXPLICIT.to_owned(), KeyError::MalformedKey, malformed_key),
+        (
+            RSA_PKCS1.to_owned(),
+            KeyError::Label("RSA PUBLIC KEY".to_owned()),
+            "a PEM block `RSA PUBLIC KEY`; allowed: PUBLIC KEY",
+        ),
+        (
+            CERTIFICATE.to_owned(),
+            KeyError::Certificate,
+            "this is a certificate, not a public key; extract its key with `openssl x509 -pubkey -noout`",
+        ),
+        // One bad block among good ones spoils all: a key left out would be one signer less.
+        (format!("{pem_text}{}", pem("PUBLIC KEY", b"x")), KeyError::MalformedKey, malformed_key),
+    ] {
+        refused(&with_keys(&text), PUBLIC_KEYS, &Problem::Key(error), words);
+    }
+    let limit = sigwarden::limits::MAX_KEY_BYTES;
+    let long = format!("{pem_text}{}", "\n".repeat(limit));
+    // Blank lines around a key are nothing, and a limit is not met by blanks alone.
+    accepted(&with_keys(&long));
+    let long = format!("-----BEGIN PUBLIC KEY-----\n{}", "A".repeat(limit));
+    refused(&with_keys(&long), PUBLIC_KEYS, &Problem::Key(KeyError::TooLong), "longer than 65536 bytes");
+    // The twins: indented, with CRLF, with a compressed point, with blank lines.
+    for good in [
+        pem_text.clone(),
+        pem_text.replace('\n', "\r\n"),
+        pem_text.lines().map(|line| format!("    {line}\n")).collect(),
+        key.compressed_pem(),
+        format!("\n\n{pem_text}\n\n"),
+    ] {
+        assert_eq!(accepted(&with_keys(&good)), accepted(&good_with_key(&key)), "{good}");
+    }
+}
+
+fn good_with_key(key: &Key) -> Value {
+    with_keys(&key.pem())
+}
+
+#[test]
+fn keys_on_a_point_that_is_none() {
+    let key = Key::new("release");
+    // The last byte of the point changed: not on the curve.
+    let body: String = key.pem().lines().filter(|line| !line.starts_with('-')).collect();
+    let der = {
+        use base64::Engine as _;
+        let mut der = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+        *der.last_mut().unwrap() ^= 1;
+        der
+    };
+    assert_eq!(error(&with_keys(&pem("PUBLIC KEY", &der))).problem(), &Problem::Key(KeyError::MalformedKey));
+    // One byte more or less.
+    for der in [&der[..der.len() - 1], &[&der[..], &[0]].concat()] {
+        assert_eq!(
+            error(&with_keys(&pem("PUBLIC KEY", der))).problem(),
+            &Problem::Key(KeyError::MalformedKey)
+        );
+    }
+}
+
+#[test]
+fn private_keys_are_named_and_never_shown() {
+    let words = "this is a private key; write the public one (cosign.pub), and replace this key pair: settings \
+                 are readable by many";
+    let private = Key::new("secret").private_pem();
+    let encrypted = |label| pem(label, br#"{"kdf":{"name":"scrypt"},"cipher":{},"ciphertext":"c2VjcmV0"}"#);
+    for text in [
+        private.clone(),
+        private.replace("PRIVATE", "EC PRIVATE"),
+        encrypted("ENCRYPTED COSIGN PRIVATE KEY"),
+        encrypted("ENCRYPTED SIGSTORE PRIVATE KEY"),
+        encrypted("ENCRYPTED PRIVATE KEY"),
+        // Behind a good key.
+        format!("{}{private}", Key::new("release").pem()),
+    ] {
+        refused(&with_keys(&text), PUBLIC_KEYS, &Problem::Key(KeyError::PrivateKey), words);
+    }
+    // Wherever a private key is pasted, no line of its content comes back.
+    let content = private.lines().nth(1).unwrap();
+    for settings in [
+        with_keys(&private),
+        with_keys(&private.replace('\n', " ")),
+        with_keys(&private.replace("-----END", "----END")),
+        with_keys(&private.replace("-----BEGIN PRIVATE KEY-----\n", "")),
+        with_keys(&format!("builtin:{private}")),
+        with_keys(&format!("builtin:{content}")),
+        with("/verifyImages/0/attestors/0/entries/0/keys", json!(private)),
+        with("/verifyImages/0/attestors/0/entries/0/keys/rekor", json!(private)),
+        with("/verifyImages/0/attestors/0/entries/0", json!(private)),
+        with("/verifyImages/0/attestors/0/count", json!(private)),
+        with("/verifyImages/0/attestors", json!(private)),
+        with("/verifyImages/0", json!(private)),
+        json!(private),
+    ] {
+        let shown = error(&settings).to_string();
+        assert!(!shown.contains(&content[..8]), "{shown}");
+    }
+}
+
+/// Refused by this version. As a kind becomes supported its line moves to an accepting test.
+#[test]
+fn keys_of_other_kinds() {
+    for (text, kind, words) in [
+        (P384, KeyKind::EcdsaP384, "an ECDSA key on P-384 is not supported; allowed: ECDSA P-256"),
+        (P521, KeyKind::EcdsaP521, "an ECDSA key on P-521 is not supported; allowed: ECDSA P-256"),
+        (RSA, KeyKind::Rsa, "an RSA key is not supported; allowed: ECDSA P-256"),
+        (ED25519, KeyKind::Ed25519, "an Ed25519 key is not supported; allowed: ECDSA P-256"),
+        (
+            SECP256K1,
+            KeyKind::Other("1.3.132.0.10".to_owned()),
+            "a key of type 1.3.132.0.10 is not supported; allowed: ECDSA P-256",
+        ),
+    ] {
+        refused(&with_keys(text), PUBLIC_KEYS, &Problem::Key(KeyError::Unsupported(kind)), words);
+    }
+}
+
+#[test]
+fn the_same_key_twice() {
+    let (a, b) = (Key::new("a"), Key::new("b"));
+    let words = format!("the same key as {ENTRY}; each signer counts once");
+    let problem = |first: &str| Problem::DuplicateKey { first: first.to_owned() };
+    let other_spelling = |text: &str| json!({"keys": {"publicKeys": text, "rekor": {"ignoreTlog": true}}});
+    let second = "verifyImages[0].attestors[0].entries[1]";
+    for twin in [
+        a.pem(),
+        a.pem().replace('\n', "\r\n"),
+        a.pem().lines().map(|line| format!("  {line}\n")).collect(),
+        a.compressed_pem(),
+    ] {
+        let settings = with_entries(&[entry(&a), other_spelling(&twin)]);
+        refused(&settings, second, &problem(ENTRY), &words);
+    }
+    accepted(&with_entries(&[entry(&a), entry(&b)]));
+
+    // In one block: which of its keys is said.
+    let first = format!("{ENTRY} key 1");
+    refused(
+        &with_keys(&format!("{}{}{}", a.pem(), b.pem(), a.compressed_pem())),
+        &format!("{ENTRY} key 3"),
+        &problem(&first),
+        &format!("the same key as {first}; each signer counts once"),
+    );
+    // In a set within the set, where a signer would be counted by both.
+    let nested = json!({"attestor": {"count": 1, "entries": [entry(&b), entry(&a)]}});
+    refused(
+        &with_entries(&[entry(&a), nested]),
+        "verifyImages[0].attestors[0].entries[1].attestor.entries[1]",
+        &problem(ENTRY),
+        &words,
+    );
+    // Sets are ANDed and count for themselves: the same signer may stand in both.
+    let sets = json!([{"entries": [entry(&a)]}, {"count": 1, "entries": [entry(&a), entry(&b)]}]);
+    accepted(&with("/verifyImages/0/attestors", sets));
+}
+
+#[test]
+fn rekor_is_required_until_it_is_switched_off() {
+    let words = "this version cannot verify Rekor entries; write `rekor: {ignoreTlog: true}` to accept signatures \
+                 by this key without one";
+    let at = "/verifyImages/0/attestors/0/entries/0/keys";
+    for settings in [
+        without("/verifyImages/0/attestors/0/entries/0/keys/rekor"),
+        with(&format!("{at}/rekor"), json!({})),
+        with(&format!("{at}/rekor"), json!({"ignoreTlog": false})),
+        with(&format!("{at}/rekor"), json!({"url": "https://rekor.sigstore.dev"})),
+    ] {
+        refused(&settings, KEYS, &Problem::RekorNotSupported, words);
+    }
+    let with_url = json!({"ignoreTlog": true, "url": ""});
+    let settings = accepted(&with(&format!("{at}/rekor"), with_url));
+    assert_eq!(
+        settings.warnings(),
+        [format!(
+            "{KEYS}.rekor.url: has no effect; a policy asks no log; entries are verified from the signature alone"
+        )]
+    );
+}
+
+#[test]
+fn the_builtin_keyring_is_empty() {
+    let problem = Problem::UnknownBuiltinKey { name: "release".to_owned(), known: Vec::new() };
+    let words = "`builtin:release` is not in this module's keyring; it has: no keys";
+    refused(&with_keys("builtin:release"), PUBLIC_KEYS, &problem, words);
+}
+
+#[test]
+fn patterns_that_cannot_be_meant() {
+    let lists = ["imageReferences", "skipImageReferences"];
+    for (pattern, error, words) in [
+        ("", PatternError::Empty, "``: the pattern is empty"),
+        (
+            "{{ request.object }}",
+            PatternError::Variable,
+            "`{{ request.object }}`: variables are not replaced here; write the value",
+        ),
+        ("^ghcr.io/.*$", PatternError::Character('^'), "`^ghcr.io/.*$`: `^` cannot occur in an image name"),
+        (
+            "https://ghcr.io/a",
+            PatternError::NeverMatches("ghcr.io/a".to_owned()),
+            "`https://ghcr.io/a`: no image's canonical name can match this; did you mean `ghcr.io/a`?",
+        ),
+        (
+            "GHCR.io/a",
+            PatternError::NeverMatches("ghcr.io/a".to_owned()),
+            "`GHCR.io/a`: no image's canonical name can match this; did you mean `ghcr.io/a`?",
+        ),
+    ] {
+        for list in lists {
+            refused(
+                &with(&format!("/verifyImages/0/{list}"), json!(["ghcr.io/b", pattern])),
+                &format!("verifyImages[0].{list}[1]"),
+                &Problem::Pattern { pattern: pattern.to_owned(), error: error.clone() },
+                words,
+            );
+        }
+    }
+    let long = "a".repeat(sigwarden::limits::MAX_PATTERN_CHARS + 1);
+    let error = error(&with("/verifyImages/0/imageReferences", json!([long])));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "verifyImages[0].imageReferences[0]: `{}…`: the pattern is longer than 512 characters",
+            "a".repeat(160)
+        )
+    );
+}
+
+#[test]
+fn skips_that_reach_too_far() {
+    for (pattern, error, words) in [
+        (
+            "ghcr.io/a:v1",
+            PatternError::SkipByTag("ghcr.io/a".to_owned()),
+            "`ghcr.io/a:v1`: a skip cannot name a tag, because what runs is the digest; did you mean `ghcr.io/a`?",
+        ),
+        (
+            "*",
+            PatternError::SkipsEverything,
+            "`*`: this skips every image, so the rule would bind none; remove the rule instead",
+        ),
+        (
+            "nginx",
+            PatternError::NeverMatches("docker.io/library/nginx".to_owned()),
+            "`nginx`: no image's canonical name can match this; did you mean `docker.io/library/nginx`?",
+        ),
+    ] {
+        refused(
+            &with("/verifyImages/0/skipImageReferences", json!([pattern])),
+            "verifyImages[0].skipImageReferences[0]",
+            &Problem::Pattern { pattern: pattern.to_owned(), error },
+            words,
+        );
+        // As a binding pattern each of them is fine: to bind too much is no hole.
+        accepted(&with("/verifyImages/0/imageReferences", json!([pattern])));
+    }
+}
+
+/// Every canonical name has a host, a slash and a path, so these match every image as surely as `*` does.
+#[test]
+fn skips_of_every_image_in_other_words() {
+    for pattern in ["**", "?*", "*?", "*/*", "**/**", "?*/*", "*/?*", "*@*", "*/*@*"] {
+        let settings = with("/verifyImages/0/skipImageReferences", json!([pattern]));
+        assert_eq!(
+            error(&settings).problem(),
+            &Problem::Pattern { pattern: pattern.to_owned(), error: PatternError::SkipsEverything },
+            "{pattern}"
+        );
+    }
+    for narrower in ["*/public/*", "ghcr.io/*", "*.example.com/*", "*/*-debug"] {
+        accepted(&with("/verifyImages/0/skipImageReferences", json!([narrower])));
+    }
+}
+
+#[test]
+fn names_of_rules() {
+    let long = "x".repeat(64);
+    for name in ["", "a b", "naïve", "a/b", "\"", long.as_str()] {
+        let error = error(&with("/verifyImages/0/name", json!(name)));
+        assert_eq!(error.path(), "verifyImages[0].name");
+        assert_eq!(error.problem(), &Problem::RuleName(name.to_owned()));
+    }
+    refused(
+        &with("/verifyImages/0/name", json!("a\nb")),
+        "verifyImages[0].name",
+        &Problem::RuleName("a\nb".to_owned()),
+        "found `a\\nb`; allowed: 1 to 63 letters, digits, `-`, `_` or `.`",
+    );
+    accepted(&with("/verifyImages/0/name", json!("x".repeat(63))));
+
+    let key = Key::new("release");
+    let twins = [rule(&["a.example.com/*"], &key), rule(&["b.example.com/*"], &key)];
+    refused(
+        &settings(&twins),
+        "verifyImages[1].name",
+        &Problem::DuplicateName { first: "verifyImages[0].name".to_owned() },
+        "the same name as verifyImages[0].name",
+    );
+    let mut nameless = settings(&twins);
+    nameless["verifyImages"][1].as_object_mut().unwrap().remove("name");
+    accepted(&nameless);
+}
+
+#[test]
+fn words_that_are_none_of_those_allowed() {
+    refused(
+        &with("/unmatchedImages", json!("Deny")),
+        "unmatchedImages",
+        &Problem::Value { found: "Deny".to_owned(), allowed: vec!["allow", "warn", "deny"] },
+        "found `Deny`; allowed: allow, warn or deny",
+    );
+    let error = error(&with("/verifyImages/0/type", json!("Notary")));
+    assert_eq!(error.path(), "verifyImages[0].type");
+    assert!(matches!(error.problem(), Problem::Value { found, .. } if found == "Notary"), "{error:?}");
+    accepted(&with("/verifyImages/0/type", json!("Cosign")));
+}
+
+#[test]
+fn too_many_and_too_deep() {
+    use sigwarden::limits::{MAX_ATTESTOR_DEPTH, MAX_ENTRIES, MAX_PATTERNS, MAX_RULES};
+    let many = |found, limit| Problem::TooMany { found, limit };
+    let key = Key::new("release");
+    let rules = |n: usize| {
+        let rule = |index| {
+            let mut rule = rule(&["r.example.com/*"], &key);
+            rule["name"] = json!(format!("r{index}"));
+            rule
+        };
+        settings(&(0..n).map(rule).collect::<Vec<_>>())
+    };
+    refused(
+        &rules(MAX_RULES + 1),
+        "verifyImages",
+        &many(501, MAX_RULES),
+        "501 of them; at most 500 are allowed",
+    );
+    accepted(&rules(MAX_RULES));
+
+    let patterns = |n: usize| with("/verifyImages/0/imageReferences", json!(vec!["r.example.com/*"; n]));
+    refused(
+        &patterns(MAX_PATTERNS + 1),
+        "verifyImages[0].imageReferences",
+        &many(1001, MAX_PATTERNS),
+        "1001 of them; at most 1000 are allowed",
+    );
+    accepted(&patterns(MAX_PATTERNS));
+
+    let keys: Vec<Key> = (0..=MAX_ENTRIES).map(|index| Key::new(&index.to_string())).collect();
+    let entries: Vec<Value> = keys.iter().map(entry).collect();
+    let at = "verifyImages[0].attestors[0].entries";
+    let words = "65 of them; at most 64 are allowed";
+    refused(&with_entries(&entries), at, &many(65, MAX_ENTRIES), words);
+    accepted(&with_entries(&entries[1..]));
+    // Keys in one block are entries too.
+    let block: String = keys.iter().map(Key::pem).collect();
+    refused(&with_keys(&block), at, &many(65, MAX_ENTRIES), words);
+
+    let nested = |depth: usize| {
+        (1..depth)
+            .fold(json!({"entries": [entry(&key)]}), |inner, _| json!({"entries": [{"attestor": inner}]}))
+    };
+    let nest = |depth| with("/verifyImages/0/attestors", json!([nested(depth)]));
+    accepted(&nest(MAX_ATTESTOR_DEPTH));
+    refused(
+        &nest(MAX_ATTESTOR_DEPTH + 1),
+        &format!("verifyImages[0].attestors[0]{}", ".entries[0].attestor".repeat(4)),
+        &Problem::TooDeep { limit: 4 },
+        "attestor sets nested deeper than 4",
+    );
+}
+
+/// Each of Kyverno's fields that is refused says what to do instead; which are refused changes with versions.
+#[test]
+fn fields_that_are_refused_say_what_to_do() {
+    let at = "/verifyImages/0/attestors/0/entries/0/keys";
+    refused(
+        &with(&format!("{at}/kms"), json!("awskms:///alias/x")),
+        &format!("{KEYS}.kms"),
+        &Problem::RefusedField {
+            instead: "a policy cannot reach a key service; export the key: `cosign public-key --key URI`",
+        },
+        "not supported; a policy cannot reach a key service; export the key: `cosign public-key --key URI`",
+    );
+    for (pointer, path) in [
+        ("/verifyImages/0/imageRegistryCredentials", "verifyImages[0].imageRegistryCredentials"),
+        ("/verifyImages/0/key", "verifyImages[0].key"),
+        ("/verifyImages/0/image", "verifyImages[0].image"),
+    ] {
+        let error = error(&with(pointer, json!({})));
+        let Problem::RefusedField { instead } = error.problem() else { panic!("{error:?}") };
+        assert_eq!(error.to_string(), format!("{path}: not supported; {instead}"));
+    }
+}
+
+/// A field without effect is accepted, and what it would switch off stays on.
+#[test]
+fn required_false_does_not_mean_that_unsigned_is_fine() {
+    let settings = accepted(&with("/verifyImages/0/required", json!(false)));
+    assert_eq!(
+        settings.warnings(),
+        ["verifyImages[0].required: has no effect; a rule is always required of the images it binds"]
+    );
+    assert_eq!(settings.rules(), accepted(&good()).rules());
+}

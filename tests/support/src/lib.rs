@@ -1,0 +1,16 @@
+//! What the tests share: keys and signatures made to order, a registry that is a map, admission requests.
+//!
+//! Everything is deterministic: keys and digests follow from a label, signatures from RFC 6979.
+
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made ends the test")]
+#![expect(clippy::panic, reason = "a fixture that cannot be made ends the test")]
+
+pub mod fake_registry;
+pub mod forge;
+pub mod objects;
+pub mod run;
+pub mod tamper;
+
+pub use fake_registry::FakeRegistry;
+pub use forge::Key;
+pub use run::{Answer, decide, failures};

@@ -1,0 +1,1 @@
+//! Walks JSON leaf by leaf and changes each.
