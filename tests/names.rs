@@ -1,6 +1,10 @@
 //! Names: one image has one canonical name, no spelling of it escapes a rule that another spelling meets, and
 //! no skip depends on a tag.
 
+#![expect(clippy::panic, reason = "a helper that fails ends its test")]
+#![expect(clippy::arithmetic_side_effects, reason = "a helper that fails ends its test")]
+#![expect(clippy::string_slice, reason = "a helper that fails ends its test")]
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use sigwarden::image::{BindingPattern, ImageReference, SkipPattern};

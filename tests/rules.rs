@@ -1,6 +1,10 @@
 //! One test or more for each rule of the design that keeps a wrong "yes" out, named after the rule. Each says
 //! which line of the source it guards: without that line it fails.
 
+#![expect(clippy::panic, reason = "a helper that fails ends its test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
+#![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
+
 use core::time::Duration;
 
 use serde_json::{Value, json};
@@ -36,10 +40,8 @@ fn failure(answer: &Answer) -> &Reason {
 }
 
 fn shortfall(answer: &Answer) -> &Shortfall {
-    match failure(answer) {
-        Reason::Unmet(Unmet::Shortfall(shortfall)) => shortfall,
-        other => panic!("{other:?}"),
-    }
+    let Reason::Unmet(Unmet::Shortfall(shortfall)) = failure(answer) else { panic!("{answer:?}") };
+    shortfall
 }
 
 fn refused_by_settings(settings: &Value) -> Problem {
@@ -577,7 +579,8 @@ fn rule_16_a_layer_alone_is_no_signature() {
 // Guards `MAX_PAYLOAD_BYTES`, `SIMPLE_SIGNING` and the digest's strict form: a layer that is no signature.
 #[test]
 fn rule_16_a_layer_of_another_kind_is_no_signature_and_spoils_none() {
-    let changes: [(fn(&mut Value), LayerPart); 4] = [
+    type Change = fn(&mut Value);
+    let changes: [(Change, LayerPart); 4] = [
         (|layer| layer["mediaType"] = json!("application/json"), LayerPart::MediaType),
         (|layer| layer["digest"] = json!("sha512:abc"), LayerPart::Digest),
         (|layer| layer["size"] = json!(u64::MAX), LayerPart::Size),

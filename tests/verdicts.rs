@@ -1,6 +1,8 @@
 //! What the person sees, to the letter: the message of each kind of denial, its code, warnings, audit
 //! annotations; and that nothing untrusted can forge a line of it, hide in it or drown it.
 
+#![expect(clippy::panic, reason = "a helper that fails ends its test")]
+
 use serde_json::{Value, json};
 use sigwarden::limits::{MAX_ANNOTATION_CHARS, MAX_MESSAGE_CHARS, MAX_WARNING_CHARS, MAX_WARNINGS};
 use sigwarden_testkit::fake_registry::{canonical, signature_tag};

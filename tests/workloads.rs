@@ -1,6 +1,8 @@
 //! Every kind, every place an image can stand in, every operation: what is not signed is refused, its signed
 //! twin accepted, and what cannot be read is refused too.
 
+#![expect(clippy::panic, reason = "a helper that fails ends its test")]
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
@@ -39,10 +41,8 @@ fn reason(request: &Value) -> ObjectReason {
     let answer = answer(request);
     assert!(!answer.accepted);
     assert_eq!(answer.mutated, None);
-    match answer.verdict {
-        Verdict::Deny(Denied::Object(reason)) => reason,
-        other => panic!("{other:?}"),
-    }
+    let Verdict::Deny(Denied::Object(reason)) = answer.verdict else { panic!("{answer:?}") };
+    reason
 }
 
 fn workload(error: WorkloadError) -> ObjectReason {

