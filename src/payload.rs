@@ -24,7 +24,6 @@ pub struct Payload {
     docker_reference: String,
     annotations: BTreeMap<String, String>,
     text: String,
-    sha256: [u8; 32],
 }
 
 /// Everything a payload may say that would satisfy what is asked of it.
@@ -118,7 +117,6 @@ impl Payload {
                     docker_reference: candidate.docker_reference.clone(),
                     annotations: candidate.annotations.clone(),
                     text: candidate.text.clone(),
-                    sha256,
                 });
             }
         }
@@ -153,12 +151,6 @@ impl Payload {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.text.as_bytes()
-    }
-
-    /// SHA-256 of its bytes.
-    #[must_use]
-    pub fn sha256(&self) -> &[u8; 32] {
-        &self.sha256
     }
 }
 

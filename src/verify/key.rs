@@ -12,7 +12,6 @@ use thiserror::Error;
 
 use crate::image::hex;
 use crate::limits::MAX_KEY_BYTES;
-use crate::payload::Payload;
 use crate::text::Shown;
 use crate::time::Time;
 
@@ -163,18 +162,18 @@ impl PublicKey {
         self.fingerprint
     }
 
-    /// Verifies a signature over a payload.
+    /// Verifies a signature over a message.
     ///
     /// ECDSA signatures are strict DER (RFC 3279 section 2.2.3); a high `s` is accepted, as Go and
     /// cosign do.
     ///
     /// # Errors
     /// [`SignatureError`] when the signature is malformed or not by this key.
-    pub(super) fn verify(&self, payload: &Payload, signature: &[u8]) -> Result<(), SignatureError> {
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         match &self.algorithm {
             Algorithm::EcdsaP256(key) => {
                 let signature = DerSignature::try_from(signature).map_err(|_| SignatureError::Malformed)?;
-                key.verify_prehash(payload.sha256(), &signature).map_err(|_| SignatureError::WrongKey)
+                key.verify_prehash(&Sha256::digest(message), &signature).map_err(|_| SignatureError::WrongKey)
             }
         }
     }
@@ -260,8 +259,7 @@ mod tests {
             let keys = PublicKey::parse_all(&group.pem).unwrap();
             assert_eq!(keys, [PublicKey::from_spki(&group.der).unwrap()]);
             for test in group.tests {
-                let digest: [u8; 32] = Sha256::digest(&test.msg).into();
-                let verified = keys[0].verify(&digest, &test.sig);
+                let verified = keys[0].verify(&test.msg, &test.sig);
                 let valid = test.result == TestResult::Valid;
                 assert_eq!(verified.is_ok(), valid, "{} {} {verified:?}", test.tc_id, test.comment);
                 results.push(valid);

@@ -53,7 +53,7 @@ impl VerifiedSignature {
     ) -> Result<Self, SignatureError> {
         let signer = match &wanted.identity {
             RequiredIdentity::Key(key) => {
-                key.verify(payload, signature.signature())?;
+                key.verify(payload.as_bytes(), signature.signature())?;
                 if revoked.contains(&key.fingerprint()) {
                     return Err(SignatureError::Revoked);
                 }
