@@ -307,7 +307,8 @@ fn rule_04_one_signature_satisfies_everything_asked_of_it() {
     assert_eq!((shortfall(&answer).attached.for_this_image, shortfall(&answer).found.len()), (1, 0));
 }
 
-// Guards `check_signers_differ` (settings) and `used.contains(signer)` (quorum.rs).
+// Guards `check_signers_differ` of the settings. With keys alone it leaves nothing to the assignment of signers,
+// which has its own test in verify/quorum.rs.
 #[test]
 fn rule_05_count_counts_signers() {
     let (a, b, c) = (Key::new("a"), Key::new("b"), Key::new("c"));

@@ -114,3 +114,94 @@ impl Display for Signer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requirement::{NonEmpty, RequiredIdentity, SignerRequirement};
+    use crate::verify::PublicKey;
+
+    fn keys() -> [PublicKey; 3] {
+        [
+            include_str!("../../e2e-tests/keys/release.pub"),
+            include_str!("../../e2e-tests/keys/security.pub"),
+            include_str!("../../e2e-tests/keys/stranger.pub"),
+        ]
+        .map(|pem| PublicKey::parse_all(pem).unwrap().remove(0))
+    }
+
+    fn leaf() -> Attestor {
+        let [key, ..] = keys();
+        Attestor::Signer(SignerRequirement { place: String::new(), identity: RequiredIdentity::Key(key) })
+    }
+
+    fn set(required: usize, entries: Vec<Attestor>) -> AttestorSet {
+        AttestorSet::new(String::new(), NonEmpty::new(entries).unwrap(), Some(required)).unwrap()
+    }
+
+    /// Every way in which three entries may be met by any of three signers: who fits is in the bits of a number.
+    fn all_found() -> impl Iterator<Item = Vec<Vec<Signer>>> {
+        let signers = keys().map(|key| Signer::Key(key.fingerprint()));
+        (0..512_usize).map(move |bits| {
+            let fits =
+                |entry: usize, signer: usize| bits >> entry.saturating_mul(3).saturating_add(signer) & 1 == 1;
+            (0..3)
+                .map(|entry| (0..3).filter(|s| fits(entry, *s)).map(|s| signers[s].clone()).collect())
+                .collect()
+        })
+    }
+
+    /// Whether some assignment, no signer for two entries, leaves entries met that suffice. Tries all of them.
+    fn possible(found: &[Vec<Signer>], suffices: &dyn Fn([bool; 3]) -> bool) -> bool {
+        let choices = |entry: usize| found[entry].iter().map(Some).chain([None]);
+        choices(0).any(|a| {
+            choices(1).any(|b| {
+                choices(2).any(|c| {
+                    let differ = |x: Option<&Signer>, y: Option<&Signer>| x.is_none() || x != y;
+                    let distinct = differ(a, b) && differ(b, c) && differ(a, c);
+                    distinct && suffices([a.is_some(), b.is_some(), c.is_some()])
+                })
+            })
+        })
+    }
+
+    fn count(met: &[bool]) -> usize {
+        met.iter().filter(|met| **met).count()
+    }
+
+    #[test]
+    fn rule_05_no_signer_counts_for_two_entries_and_none_is_given_away_greedily() {
+        for found in all_found() {
+            for required in 1..=3 {
+                let flat = set(required, vec![leaf(), leaf(), leaf()]);
+                let expected = possible(&found, &|met| count(&met) >= required);
+                let signers = meet(&flat, &found).unwrap();
+                assert_eq!(signers.is_some(), expected, "{required} of {found:?}");
+                if let Some(mut signers) = signers {
+                    signers.sort();
+                    signers.dedup();
+                    assert_eq!(signers.len(), required, "{found:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rule_05_the_same_across_a_set_within_the_set() {
+        for found in all_found() {
+            for (outer, inner) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+                let nested = set(outer, vec![leaf(), Attestor::Set(set(inner, vec![leaf(), leaf()]))]);
+                let expected =
+                    possible(&found, &|[first, rest @ ..]| count(&[first, count(&rest) >= inner]) >= outer);
+                assert_eq!(meet(&nested, &found).unwrap().is_some(), expected, "{outer} {inner} {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rule_01_a_search_without_end_is_given_up() {
+        let everybody: Vec<Signer> = keys().map(|key| Signer::Key(key.fingerprint())).into();
+        let large = set(4, (0..64).map(|_| leaf()).collect());
+        assert_eq!(meet(&large, &vec![everybody; 64]), Err(TooManySteps));
+    }
+}
