@@ -170,7 +170,7 @@ fn the_module_carries_no_names_and_no_paths_of_the_machine_that_built_it() {
 #[test]
 fn the_metadata_names_exactly_the_host_capabilities_in_the_module() {
     let used = capabilities(&module().data);
-    assert_eq!(used, set(["oci/v1/manifest_digest", "oci/v1/oci_manifest"]));
+    assert_eq!(used, set(["kubernetes/get_resource", "oci/v1/manifest_digest", "oci/v1/oci_manifest"]));
     assert_eq!(texts(&metadata()["hostCapabilities"]), used);
 }
 
