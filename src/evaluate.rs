@@ -1,12 +1,14 @@
 //! The pipeline, one request from end to end.
 
-use crate::image::ImageReference;
+use std::collections::BTreeMap;
+
+use crate::image::{ImageReference, ResolvedImage};
 use crate::registry::{Clock, Host, Registry, RegistryError};
-use crate::requirement::Rule;
+use crate::requirement::{AttestorSet, FailureAction, Rule, RuleName};
 use crate::rules::{self, Binding};
 use crate::settings::{Settings, UnmatchedImages};
-use crate::verdict::{Accepted, Denied, Failure, ImageOutcome, Outcome, Reason, Verdict};
-use crate::verify::{VerifiedImage, Verifier};
+use crate::verdict::{Accepted, Change, Denied, Failure, ImageOutcome, Outcome, Reason, Verdict};
+use crate::verify::{Attached, Question, RuleProof, VerifiedImage, Verifier};
 use crate::workload::{self, AdmissionRequest, ImageSite, Workload};
 
 /// Decides on one request.
@@ -16,13 +18,18 @@ pub fn evaluate(
     host: &dyn Host,
     clock: &dyn Clock,
 ) -> Verdict {
-    let sites = match workload::images(request) {
+    let sites = match workload::images(request, settings.extractors()) {
         Ok(Workload::Runs(sites)) => sites,
         Ok(Workload::RunsNothing(why)) => return Verdict::Accept(Accepted::runs_nothing(why)),
         Err(error) => return Verdict::Deny(Denied::object(error)),
     };
-    let mut evaluation =
-        Evaluation { settings, registry: Registry::new(host, clock), verifier: Verifier::default() };
+    let mut evaluation = Evaluation {
+        settings,
+        request,
+        registry: Registry::new(host, clock),
+        verifier: Verifier::default(),
+        proofs: BTreeMap::new(),
+    };
     let outcomes = sites.into_iter().map(|site| {
         let outcome = evaluation.image(&site);
         (site, outcome)
@@ -32,13 +39,17 @@ pub fn evaluate(
 
 struct Evaluation<'e> {
     settings: &'e Settings,
+    request: &'e AdmissionRequest,
     registry: Registry<'e>,
     verifier: Verifier,
+    /// What is decided already: one image in two places is verified once.
+    proofs: BTreeMap<(RuleName, String), Result<RuleProof, Reason>>,
 }
 
 impl Evaluation<'_> {
     fn image(&mut self, site: &ImageSite) -> Result<ImageOutcome, Failure> {
         let reference = ImageReference::parse(site.image()).map_err(Failure::of)?;
+        self.check_revoked(&reference)?;
         let outcome = match rules::bind(self.settings, &reference) {
             Binding::Required(rules) => return self.required(site, reference, &rules),
             Binding::Exempt => Outcome::Exempt,
@@ -48,7 +59,19 @@ impl Evaluation<'_> {
                 UnmatchedImages::Deny => return Err(Failure::of(Reason::Unmatched)),
             },
         };
-        Ok(ImageOutcome { reference, outcome })
+        Ok(ImageOutcome::unchanged(reference, outcome))
+    }
+
+    /// Revocation stands over everything, so images that no rule names are looked up too.
+    fn check_revoked(&mut self, reference: &ImageReference) -> Result<(), Failure> {
+        if self.settings.revoked().digests.is_empty() {
+            return Ok(());
+        }
+        let digest = self.registry.resolve(reference).map_err(Failure::of)?.digest();
+        if self.settings.revoked().digests.contains(&digest) {
+            return Err(Failure::of(Reason::Revoked).at(digest));
+        }
+        Ok(())
     }
 
     fn required(
@@ -57,28 +80,121 @@ impl Evaluation<'_> {
         reference: ImageReference,
         rules: &[&Rule],
     ) -> Result<ImageOutcome, Failure> {
-        // What runs is what was verified: known to fail before the registry is asked anything.
         let pinned = reference.digest().is_some();
-        let pin = !pinned && rules.iter().any(|rule| rule.mutate_digest);
-        if let (false, false, Some(rule)) = (pinned, pin, rules.iter().find(|rule| rule.verify_digest)) {
+        if pinned && !site.is_changed() && self.settings.skip_unchanged() {
+            return Ok(ImageOutcome::unchanged(reference, Outcome::Unchanged));
+        }
+        let (enforced, audited): (Vec<&Rule>, Vec<&Rule>) =
+            rules.iter().partition(|rule| rule.action == FailureAction::Enforce);
+        // What runs is what was verified: known to fail before the registry is asked anything.
+        let to_pin = !pinned && enforced.iter().any(|rule| rule.mutate_digest);
+        let unpinned = |rule: &&&Rule| !pinned && !to_pin && rule.verify_digest;
+        if let Some(rule) = enforced.iter().find(unpinned) {
             return Err(Failure::of(Reason::Unpinned).by(rule));
         }
-        let image = self.registry.resolve(&reference).map_err(Failure::of)?;
-        let mut proofs = Vec::new();
-        for rule in rules {
-            let fail = |reason| Failure::of(reason).by(rule).at(image.digest());
-            let manifest = self.registry.signatures(&image).map_err(|error| {
-                fail(if error == RegistryError::NoSuchManifest { Reason::NoSignature } else { error.into() })
-            })?;
-            if manifest.is_empty() {
-                return Err(fail(Reason::NoSignature));
+        let mut would_deny: Vec<Failure> =
+            audited.iter().filter(unpinned).map(|rule| Failure::of(Reason::Unpinned).by(rule)).collect();
+        let image = match self.registry.resolve(&reference) {
+            Ok(image) => image,
+            Err(error) if enforced.is_empty() => {
+                would_deny.push(Failure::of(error));
+                return Ok(ImageOutcome::unchanged(reference, Outcome::Audited).with(would_deny));
             }
-            proofs.push(self.verifier.verify(rule, &image, &manifest).map_err(|unmet| fail(unmet.into()))?);
+            Err(error) => return Err(Failure::of(error)),
+        };
+        let change = self.change(site, to_pin);
+        if let Some(exception) = self.exception(&image) {
+            return Ok(ImageOutcome { reference, outcome: exception, change, would_deny: Vec::new() });
         }
-        let verified =
-            VerifiedImage::new(&image, rules, proofs).ok_or_else(|| Failure::of(Reason::Incomplete))?;
-        // An image that is running already is left as it is: a patch would restart it.
-        let pin = pin && site.is_changed();
-        Ok(ImageOutcome { reference, outcome: Outcome::Verified { image: verified, pin } })
+        let fail = |rule: &Rule, reason| Failure::of(reason).by(rule).at(image.digest());
+        for rule in audited {
+            would_deny.extend(self.proof(rule, &image).err().map(|reason| fail(rule, reason)));
+        }
+        if enforced.is_empty() {
+            return Ok(ImageOutcome::unchanged(reference, Outcome::Audited).with(would_deny));
+        }
+        let mut proofs = Vec::new();
+        for rule in &enforced {
+            proofs.push(self.proof(rule, &image).map_err(|reason| fail(rule, reason))?);
+        }
+        let verified = VerifiedImage::new(&image, &enforced, proofs)
+            .ok_or_else(|| Failure::of(Reason::Incomplete).at(image.digest()))?;
+        Ok(ImageOutcome { reference, outcome: Outcome::Verified(verified), change, would_deny })
+    }
+
+    fn exception(&self, image: &ResolvedImage) -> Option<Outcome> {
+        let now = self.registry.now();
+        let exceptions = self.settings.exceptions().iter();
+        let exception = exceptions.filter(|e| e.digest == image.digest()).find(|e| now < e.until)?;
+        Some(Outcome::Excepted {
+            digest: exception.digest,
+            until: exception.until,
+            reason: exception.reason.clone(),
+        })
+    }
+
+    /// An image that is running already is left as it is: a patch would restart it.
+    fn change(&self, site: &ImageSite, to_pin: bool) -> Change {
+        let mutation = self.settings.mutation();
+        let is_pod = self.request.kind.group.is_empty() && self.request.kind.kind == "Pod";
+        let may_change = site.is_changed() && (is_pod || !mutation.pods_only);
+        Change { pin: to_pin && may_change, pull_always: mutation.pull_always && may_change }
+    }
+
+    fn proof(&mut self, rule: &Rule, image: &ResolvedImage) -> Result<RuleProof, Reason> {
+        let asked = (rule.name.clone(), image.reference());
+        if let Some(known) = self.proofs.get(&asked) {
+            return known.clone();
+        }
+        let proof = self.prove(rule, image);
+        self.proofs.insert(asked, proof.clone());
+        proof
+    }
+
+    fn prove(&mut self, rule: &Rule, image: &ResolvedImage) -> Result<RuleProof, Reason> {
+        let namespace = self.request.namespace.as_deref();
+        let mut keys = |source: &_| self.registry.keys(source, namespace);
+        let sets = rule.attestors.iter().map(|set| set.resolve(&mut keys)).collect::<Result<Vec<_>, _>>()?;
+        let children = if rule.child_signatures { self.registry.children(image)? } else { None };
+        let Some(children) = children else { return self.prove_one(rule, &sets, image) };
+        let mut proofs = Vec::new();
+        for child in &children {
+            let proof = self.prove_one(rule, &sets, &image.child(*child));
+            proofs.push(proof.map_err(|reason| Reason::Child { digest: *child, reason: Box::new(reason) })?);
+        }
+        RuleProof::of_index(image, &children, proofs).ok_or(Reason::Incomplete)
+    }
+
+    fn prove_one(
+        &mut self,
+        rule: &Rule,
+        sets: &[AttestorSet],
+        image: &ResolvedImage,
+    ) -> Result<RuleProof, Reason> {
+        let mut attached = Attached::new();
+        for signer in sets.iter().flat_map(AttestorSet::signers) {
+            let kept_in = &signer.terms.repository;
+            if attached.contains_key(kept_in) {
+                continue;
+            }
+            match self.registry.signatures(image, kept_in.as_ref()) {
+                Ok(manifest) => drop(attached.insert(kept_in.clone(), manifest)),
+                Err(RegistryError::NoSuchManifest) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if attached.values().all(|manifest| manifest.is_empty()) {
+            return Err(Reason::NoSignature);
+        }
+        let question = Question {
+            rule: &rule.name,
+            sets,
+            signed_identities: &rule.signed_identities,
+            image,
+            attached: &attached,
+            revoked: &self.settings.revoked().keys,
+            now: self.registry.now(),
+        };
+        Ok(self.verifier.verify(&question)?)
     }
 }

@@ -4,9 +4,9 @@ use kubewarden_policy_sdk::protocol_version_guest;
 use kubewarden_policy_sdk::wapc_guest::{CallResult, register_function};
 
 use crate::evaluate::evaluate;
-use crate::registry::{KubewardenHost, WallClock};
+use crate::registry::{Clock, KubewardenHost, WallClock, log};
 use crate::settings::Settings;
-use crate::verdict::{Denied, Verdict, settings_response, validation_response};
+use crate::verdict::{Denied, Verdict, event, settings_response, validation_response};
 use crate::workload::AdmissionRequest;
 
 /// Called by the host once for each instance.
@@ -24,10 +24,13 @@ fn validate(payload: &[u8]) -> CallResult {
         Ok(parsed) => parsed,
         Err(error) => return answer(&Verdict::Deny(Denied::object(error)), None),
     };
-    let verdict = match Settings::parse(&settings) {
-        Ok(settings) => evaluate(&settings, &request, &KubewardenHost, &clock),
-        Err(error) => Verdict::Deny(Denied::object(error)),
+    let (verdict, notes) = match Settings::parse(&settings) {
+        Ok(settings) => {
+            (evaluate(&settings, &request, &KubewardenHost, &clock), settings.warnings().to_vec())
+        }
+        Err(error) => (Verdict::Deny(Denied::object(error)), Vec::new()),
     };
+    log(&event(&verdict, &request, clock.elapsed(), &notes));
     answer(&verdict, request.object.as_ref())
 }
 

@@ -28,6 +28,7 @@ pub mod requirement;
 pub mod rules;
 pub mod settings;
 pub mod text;
+pub mod time;
 pub mod verdict;
 pub mod verify;
 pub mod workload;

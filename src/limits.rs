@@ -51,6 +51,22 @@ pub const MAX_SIGNATURE_CHARS: usize = 2048;
 /// Bytes of a signed payload as its layer states it; what we rebuild is some hundred bytes.
 pub const MAX_PAYLOAD_BYTES: u64 = 64 * 1024;
 
+/// Payloads tried for one signer: combinations of known annotations and names. Each costs one SHA-256 of
+/// some hundred bytes, and only if its size fits.
+pub const MAX_PAYLOAD_CANDIDATES: usize = 1024;
+
+/// Annotations that a rule may require or know, and values for one.
+pub const MAX_ANNOTATIONS: usize = 32;
+
+/// Images of an index, when each must be signed: each costs a host call.
+pub const MAX_CHILDREN: usize = 32;
+
+/// Items of `revoked`, `exceptions`, `signedIdentities` and extractors.
+pub const MAX_LIST_ITEMS: usize = 1000;
+
+/// Bytes of a Secret or ConfigMap: etcd keeps objects below 1.5 MiB.
+pub const MAX_OBJECT_BYTES: usize = 2 * 1024 * 1024;
+
 /// Public-key operations of one evaluation, about 1 ms each for P-256 in the sandbox: bounds what
 /// somebody who can push signatures can make us spend.
 pub const MAX_VERIFICATIONS: usize = 1000;

@@ -1,10 +1,13 @@
-//! What the settings ask of an image, checked and ready to be met: rules, attestor sets, attestors.
+//! What the settings ask of an image, checked and ready to be met: rules, attestor sets, signers.
 //!
 //! These types can only be built whole: a rule has patterns and sets, a set has entries and can be met.
+//! A set as declared may take keys from the cluster; [`DeclaredSet::resolve`] makes it one that can be met.
 
 use core::fmt::{self, Display, Formatter};
+use std::collections::BTreeMap;
 
-use crate::image::{BindingPattern, ImageReference, SkipPattern};
+use crate::image::{BindingPattern, ImageReference, Repository, SkipPattern};
+use crate::time::Time;
 use crate::verify::PublicKey;
 
 /// One rule: which images it binds, and what it asks of them.
@@ -17,11 +20,17 @@ pub struct Rule {
     /// The images taken out of this rule, and of this rule only.
     pub skips: Vec<SkipPattern>,
     /// All of these must be met; at least one.
-    pub attestors: NonEmpty<AttestorSet>,
+    pub attestors: NonEmpty<DeclaredSet>,
+    /// What becomes of an image that does not meet the rule.
+    pub action: FailureAction,
     /// Whether a tag is replaced by the digest that was verified.
     pub mutate_digest: bool,
     /// Whether an image that stays unpinned is refused.
     pub verify_digest: bool,
+    /// Whether an index is verified by the signatures of each image in it.
+    pub child_signatures: bool,
+    /// Names that images may have been signed under elsewhere.
+    pub signed_identities: Vec<SignedIdentity>,
 }
 
 /// What a rule is called: by its `name`, or by its place in the settings.
@@ -31,6 +40,90 @@ pub enum RuleName {
     Given(String),
     /// The rule's place.
     Place(String),
+}
+
+/// What becomes of an image that does not meet a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureAction {
+    /// The request is denied.
+    Enforce,
+    /// The request is accepted, and the denial that it would have been is logged.
+    Audit,
+}
+
+/// A name under which images of this rule may have been signed elsewhere, such as before they were
+/// copied to a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedIdentity {
+    /// The canonical repository begins with `from`, which is replaced by `signed_as`; the rest of the
+    /// path is the same. Both end in a slash.
+    Prefix {
+        /// What the repository begins with here.
+        from: String,
+        /// What it began with where it was signed.
+        signed_as: String,
+    },
+    /// The repository is `from`, signed as `signed_as`.
+    Repository {
+        /// The repository here.
+        from: Repository,
+        /// The repository where it was signed.
+        signed_as: Repository,
+    },
+    /// A `docker-reference` written by `cosign sign --sign-container-identity`, whatever it says. Only
+    /// for rules whose patterns name repositories.
+    Verbatim(String),
+}
+
+/// Entries of which a number must be met, as the settings declare them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredSet {
+    /// Where it stands in the rule, for messages.
+    pub place: String,
+    /// How many must be met; all where it is absent.
+    pub count: Option<usize>,
+    /// The entries; at least one.
+    pub entries: NonEmpty<DeclaredEntry>,
+}
+
+/// One entry of a declared set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeclaredEntry {
+    /// Somebody who signs.
+    Signer(SignerRequirement),
+    /// A set within the set.
+    Set(DeclaredSet),
+    /// Those whose keys an object of the cluster holds; each key is an entry.
+    KeysFrom {
+        /// Where it stands in the rule, for messages.
+        place: String,
+        /// The object.
+        source: KeySource,
+        /// What else is asked of their signatures.
+        terms: SignatureTerms,
+    },
+}
+
+/// An object of the cluster that holds public keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeySource {
+    /// Its kind.
+    pub kind: KeySourceKind,
+    /// Its namespace; that of the request where it is absent.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The field of its data.
+    pub key: String,
+}
+
+/// The kinds of objects that hold public keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeySourceKind {
+    /// A Secret, as `cosign generate-key-pair k8s://NAMESPACE/NAME` makes it.
+    Secret,
+    /// A ConfigMap.
+    ConfigMap,
 }
 
 /// Entries of which a number must be met, each by a signer of its own.
@@ -57,6 +150,8 @@ pub struct SignerRequirement {
     pub place: String,
     /// Who must have signed.
     pub identity: RequiredIdentity,
+    /// What else is asked of the signature.
+    pub terms: SignatureTerms,
 }
 
 /// Who must have signed.
@@ -64,6 +159,19 @@ pub struct SignerRequirement {
 pub enum RequiredIdentity {
     /// The holder of a key.
     Key(PublicKey),
+}
+
+/// What is asked of a signature besides who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SignatureTerms {
+    /// Annotations it must carry.
+    pub annotations: BTreeMap<String, String>,
+    /// Annotations it may carry, with the values to try: a payload cannot be read, only rebuilt.
+    pub known_annotations: BTreeMap<String, Vec<String>>,
+    /// Where it is stored; beside the image where this is absent.
+    pub repository: Option<Repository>,
+    /// When it ceases to count.
+    pub not_after: Option<Time>,
 }
 
 /// A list of at least one.
@@ -86,6 +194,76 @@ impl Rule {
     pub fn skips(&self, image: &ImageReference) -> bool {
         self.skips.iter().any(|pattern| pattern.skips(image))
     }
+}
+
+impl SignedIdentity {
+    /// The `docker-reference` that a repository's images were signed under, if this is about it.
+    #[must_use]
+    pub fn of(&self, repository: &Repository) -> Option<String> {
+        match self {
+            Self::Prefix { from, signed_as } => {
+                let name = repository.to_string();
+                let rest = name.strip_prefix(from)?;
+                Some(Repository::parse(&format!("{signed_as}{rest}")).ok()?.cosign_name())
+            }
+            Self::Repository { from, signed_as } => (from == repository).then(|| signed_as.cosign_name()),
+            Self::Verbatim(reference) => Some(reference.clone()),
+        }
+    }
+}
+
+impl DeclaredSet {
+    /// The set with the keys of the cluster's objects in it, each an entry of its own.
+    ///
+    /// # Errors
+    /// Whatever `keys` has no answer with, and [`ImpossibleCount`] when the keys found do not suffice for
+    /// the count.
+    pub fn resolve<E: From<ImpossibleCount>>(
+        &self,
+        keys: &mut dyn FnMut(&KeySource) -> Result<Vec<PublicKey>, E>,
+    ) -> Result<AttestorSet, E> {
+        let mut entries = Vec::new();
+        for entry in &self.entries {
+            match entry {
+                DeclaredEntry::Signer(signer) => entries.push(Attestor::Signer(signer.clone())),
+                DeclaredEntry::Set(set) => entries.push(Attestor::Set(set.resolve(keys)?)),
+                DeclaredEntry::KeysFrom { place, source, terms } => {
+                    entries.extend(signers(place, keys(source)?, terms).map(Attestor::Signer));
+                }
+            }
+        }
+        let entries = NonEmpty::new(entries).ok_or(ImpossibleCount)?;
+        Ok(AttestorSet::new(self.place.clone(), entries, self.count)?)
+    }
+
+    /// Every signer the set and the sets within it name, in the order written; those whose keys the
+    /// cluster holds left out.
+    #[must_use]
+    pub fn signers(&self) -> Vec<&SignerRequirement> {
+        self.entries
+            .iter()
+            .flat_map(|entry| match entry {
+                DeclaredEntry::Signer(signer) => vec![signer],
+                DeclaredEntry::Set(set) => set.signers(),
+                DeclaredEntry::KeysFrom { .. } => Vec::new(),
+            })
+            .collect()
+    }
+}
+
+/// Several keys in one place are several signers, as in Kyverno, so that without a `count` all of them
+/// must sign.
+pub(crate) fn signers(
+    place: &str,
+    keys: Vec<PublicKey>,
+    terms: &SignatureTerms,
+) -> impl Iterator<Item = SignerRequirement> {
+    let several = keys.len() > 1;
+    keys.into_iter().enumerate().map(move |(index, key)| SignerRequirement {
+        place: if several { format!("{place} key {}", index.saturating_add(1)) } else { place.to_owned() },
+        identity: RequiredIdentity::Key(key),
+        terms: terms.clone(),
+    })
 }
 
 impl AttestorSet {
@@ -178,6 +356,19 @@ impl Display for RequiredIdentity {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => write!(f, "key {}", key.fingerprint()),
+        }
+    }
+}
+
+impl Display for KeySource {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            KeySourceKind::Secret => "Secret",
+            KeySourceKind::ConfigMap => "ConfigMap",
+        };
+        match &self.namespace {
+            Some(namespace) => write!(f, "{kind} {namespace}/{}", self.name),
+            None => write!(f, "{kind} {} of the request's namespace", self.name),
         }
     }
 }

@@ -73,10 +73,11 @@ fn a_signed_image_is_accepted() {
     assert!(answer.accepted, "{}", answer.message);
     let Verdict::Accept(accepted) = &answer.verdict else { panic!("{answer:?}") };
     let [(_, image)] = accepted.images() else { panic!("{answer:?}") };
-    let Outcome::Verified { image, pin: true } = &image.outcome else { panic!("{answer:?}") };
+    assert!(image.change.pin);
+    let Outcome::Verified(image) = &image.outcome else { panic!("{answer:?}") };
     assert_eq!(image.digest().to_string(), digest);
     assert_eq!(image.proofs().len(), 1);
-    assert_eq!(image.proofs()[0].signers().len(), 1);
+    assert_eq!(image.proofs()[0].signatures().len(), 1);
 }
 
 // Guards `resolve(&reference).map_err(…)?` and the `map_err` of `signatures(&image)` in evaluate.rs.
@@ -509,7 +510,7 @@ fn rule_09_an_image_that_stays_unpinned_is_refused() {
     let answer = decide(&with(false, false), &pod(APP), &registry);
     assert!(answer.accepted);
     assert_eq!(answer.mutated, None);
-    assert_eq!((answer.warnings.len(), answer.annotations.len()), (1, 1));
+    assert_eq!((answer.warnings.len(), answer.annotations.len()), (1, 2));
     // A pinned one needs no patch.
     let pinned = pod(&format!("{APP}@{digest}"));
     for (mutate, verify) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -548,7 +549,7 @@ fn rule_16_a_signature_moved_from_another_image_proves_nothing() {
     let elsewhere = "r.example.com/acme/other-app";
     let registry = with_layers(|digest| vec![signed(&release(), elsewhere, digest)]);
     let answer = decide_app(&registry);
-    let size = PayloadError::OtherSize { bytes: bytes + 6, expected: bytes };
+    let size = PayloadError::OtherSize { bytes: bytes + 6, expected: vec![bytes] };
     assert_eq!(shortfall(&answer).attached.other_payloads, [size]);
 }
 

@@ -102,8 +102,19 @@ fn good_settings_are_accepted_and_mean_what_they_say() {
 #[test]
 fn the_dialect_and_the_top_level() {
     let needs = Problem::Missing { what: "the settings" };
-    refused(&json!({}), "verifyImages", &needs, "missing; the settings needs it");
-    refused(&json!({"unmatchedImages": "deny"}), "verifyImages", &needs, "missing; the settings needs it");
+    let dialects = |found, settings: &Value| {
+        let words = format!(
+            "found {found}; write either `verifyImages` (Kyverno's) or `signatures` (those of verify-image-signatures)"
+        );
+        refused(settings, "settings", &Problem::Dialect { found }, &words);
+    };
+    dialects("no settings", &json!({}));
+    refused(
+        &json!({"unmatchedImages": "deny"}),
+        "verifyImages",
+        &needs,
+        "missing; the settings must have it",
+    );
     refused(
         &json!({"verifyImages": []}),
         "verifyImages",
@@ -116,16 +127,10 @@ fn the_dialect_and_the_top_level() {
         &Problem::WholeObject { kind: "ClusterPolicy".to_owned() },
         "this is a whole ClusterPolicy; the settings are the `verifyImages` list of its rule alone",
     );
-    refused(
-        &json!({"signatures": [{"image": "*", "pubKeys": [Key::new("release").pem()]}]}),
-        "settings",
-        &Problem::OtherDialect,
-        "the settings of verify-image-signatures are not supported; write `verifyImages`",
-    );
     // Both dialects at once are no way round one of them.
     let mut both = good();
     both.as_object_mut().unwrap().insert("signatures".to_owned(), json!([]));
-    assert_eq!(error(&both).problem(), &Problem::OtherDialect);
+    dialects("both dialects", &both);
 }
 
 #[test]
@@ -262,15 +267,19 @@ fn null_is_no_value() {
 #[test]
 fn what_must_be_there() {
     for (pointer, path, what) in [
-        ("/verifyImages", "verifyImages", "the settings"),
         ("/verifyImages/0/imageReferences", "verifyImages[0].imageReferences", "a rule"),
         ("/verifyImages/0/attestors", "verifyImages[0].attestors", "a rule"),
         ("/verifyImages/0/attestors/0/entries", "verifyImages[0].attestors[0].entries", "an attestor set"),
-        ("/verifyImages/0/attestors/0/entries/0/keys/publicKeys", PUBLIC_KEYS, "`keys`"),
     ] {
-        let words = format!("missing; {what} needs it");
+        let words = format!("missing; {what} must have it");
         refused(&without(pointer), path, &Problem::Missing { what }, &words);
     }
+    refused(
+        &without("/verifyImages/0/attestors/0/entries/0/keys/publicKeys"),
+        KEYS,
+        &Problem::NotExactlyOne { found: 0, allowed: vec!["publicKeys", "secret", "configMap"] },
+        "found 0; exactly one of publicKeys, secret or configMap is allowed",
+    );
     for pointer in ["/verifyImages/0/imageReferences", "/verifyImages/0/attestors"] {
         let path = pointer.trim_start_matches('/').replace("/0/", "[0].");
         let words = "empty; at least one is needed, or nothing would be checked";

@@ -153,8 +153,7 @@ fn a_payload_that_is_for_something_else() {
     });
     assert_eq!(
         about_app(&annotated).0,
-        "1 signature attached, none for this image: its payload cannot be rebuilt (248 bytes, 238 expected): it \
-         has annotations, or was signed under another repository name"
+        "1 signature attached, none for this image: its payload cannot be rebuilt (248 bytes, 238 expected): it has other annotations, or was signed under another repository name; see knownAnnotations and signedIdentities"
     );
 }
 
@@ -263,7 +262,7 @@ fn what_concerns_the_whole_object() {
     unknown["resource"]["resource"] = json!("gateways");
     assert_eq!(
         denied(&policy(), &unknown, &registry).0,
-        "this policy cannot tell the images of `v1 Gateway`; remove it from the policy's rules"
+        "this policy cannot tell the images of `v1 Gateway`; add it to `imageExtractors`, or remove it from the policy's rules"
     );
     let mut exec = pod(APP);
     exec["subResource"] = json!("exec");

@@ -511,7 +511,7 @@ fn as_many_images_as_the_limit_and_one_more() {
         verdict
             .images()
             .iter()
-            .all(|(_, image)| matches!(image.outcome, Outcome::Verified { pin: true, .. }))
+            .all(|(_, image)| matches!(image.outcome, Outcome::Verified(_)) && image.change.pin)
     );
     assert_eq!(reason(&images(limit + 1)), workload(WorkloadError::TooManyImages { limit }));
 }

@@ -58,7 +58,10 @@ fn settings_are_validated_without_asking_anybody() {
     let good = validate(good_settings().to_string().as_bytes());
     assert_eq!((&good["valid"], good.get("message").unwrap_or(&Value::Null)), (&json!(true), &Value::Null));
     for (bad, message) in [
-        (&b"{}"[..], "verifyImages: missing; the settings needs it"),
+        (
+            &b"{}"[..],
+            "settings: found no settings; write either `verifyImages` (Kyverno's) or `signatures` (those of verify-image-signatures)",
+        ),
         (b"", "settings: not valid JSON"),
         (b"\xff", "settings: not valid JSON"),
         (b"null", "settings: has no value; write a mapping, or remove the field"),

@@ -68,6 +68,12 @@ impl BindingPattern {
         Ok(Self { text: text.to_owned(), name: name_part(text).to_owned(), digest })
     }
 
+    /// Whether it stands for more than one repository.
+    #[must_use]
+    pub fn has_wildcard(&self) -> bool {
+        has_wildcard(&self.name)
+    }
+
     /// Whether the rule with this pattern binds the image.
     #[must_use]
     pub fn binds(&self, image: &ImageReference) -> bool {

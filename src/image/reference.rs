@@ -128,7 +128,11 @@ impl Display for ImageReference {
 }
 
 impl Repository {
-    fn parse(name: &str) -> Result<Self, ReferenceError> {
+    /// Parses a repository, without tag or digest.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] for what is none.
+    pub fn parse(name: &str) -> Result<Self, ReferenceError> {
         let (registry, path) = match name.split_once('/') {
             Some((first, path)) if names_a_registry(first) => (canonical_registry(first)?, path),
             _ => (HUB.to_owned(), name),

@@ -28,9 +28,22 @@ impl ResolvedImage {
         self.digest
     }
 
-    /// The tag that holds cosign's signatures of the image: `sha256-HEX.sig`, beside the image.
+    /// The tag that holds cosign's signatures of the image: `sha256-HEX.sig`, beside the image or in the
+    /// repository kept for signatures.
     #[must_use]
-    pub fn signature_reference(&self) -> String {
-        format!("{}:sha256-{}.sig", self.repository, self.digest.hex())
+    pub fn signature_reference(&self, kept_in: Option<&Repository>) -> String {
+        format!("{}:sha256-{}.sig", kept_in.unwrap_or(&self.repository), self.digest.hex())
+    }
+
+    /// The manifest or index itself.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("{}@{}", self.repository, self.digest)
+    }
+
+    /// An image of this index.
+    #[must_use]
+    pub fn child(&self, digest: ImageDigest) -> Self {
+        Self { repository: self.repository.clone(), digest }
     }
 }

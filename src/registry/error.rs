@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::index::IndexError;
 use crate::attached::ManifestError;
 use crate::limits::EVALUATION_BUDGET;
 use crate::text::Shown;
@@ -47,6 +48,9 @@ pub enum RegistryError {
     /// A signature manifest that cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// An index that cannot be used.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// No time left to ask.
     #[error("out of time: {} ms are allowed for one request", EVALUATION_BUDGET.as_millis())]
     OutOfTime,

@@ -1,9 +1,11 @@
-//! The port to the registry: what it says of an image, through the host: the digest of a tag, the manifest of its
-//! signatures. Each question is asked once, and none once the time is up.
+//! The ports to the world: what a registry says of an image, what the cluster's objects hold, the clock.
+//! Each question is asked once, and none once the time is up.
 
 mod error;
 #[cfg(target_arch = "wasm32")]
 mod host;
+mod index;
+mod keys;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -12,13 +14,20 @@ use serde::Deserialize;
 
 pub use error::{HostError, RegistryError};
 #[cfg(target_arch = "wasm32")]
+pub(crate) use host::log;
+#[cfg(target_arch = "wasm32")]
 pub use host::{KubewardenHost, WallClock};
+pub use index::IndexError;
+pub use keys::KeySourceError;
 
 use crate::attached::SignatureManifest;
-use crate::image::{ImageDigest, ImageReference, ResolvedImage};
+use crate::image::{ImageDigest, ImageReference, Repository, ResolvedImage};
 use crate::limits::{EVALUATION_BUDGET, MAX_DIGEST_ANSWER_BYTES, MAX_MANIFEST_BYTES};
+use crate::requirement::{KeySource, KeySourceKind};
+use crate::time::Time;
+use crate::verify::PublicKey;
 
-/// The host's operations that we use.
+/// The host's operations on images that we use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// The digest of what a reference means now.
@@ -27,28 +36,41 @@ pub enum Operation {
     Manifest,
 }
 
-/// The way to the registry. The answer is the host's JSON.
+/// The way to the registry and the cluster. Answers are the host's JSON.
 pub trait Host {
     /// Asks the host for one image.
     ///
     /// # Errors
     /// [`HostError`] with the host's words when it has no answer.
     fn call(&self, operation: Operation, image: &str) -> Result<Vec<u8>, HostError>;
+
+    /// Asks the host for one object of the cluster.
+    ///
+    /// # Errors
+    /// [`HostError`] with the host's words when it has no answer.
+    fn object(&self, kind: KeySourceKind, namespace: &str, name: &str) -> Result<Vec<u8>, HostError>;
 }
 
-/// The time since the evaluation began.
+/// The time.
 pub trait Clock {
     /// How long the evaluation has taken so far.
     fn elapsed(&self) -> Duration;
+
+    /// What time it is.
+    fn now(&self) -> Time;
 }
 
-/// The registry as seen by one evaluation.
+/// The world as seen by one evaluation.
 pub struct Registry<'h> {
     host: &'h dyn Host,
     clock: &'h dyn Clock,
-    digests: BTreeMap<String, Result<ImageDigest, RegistryError>>,
-    signatures: BTreeMap<String, Result<SignatureManifest, RegistryError>>,
+    digests: Memo<String, ImageDigest, RegistryError>,
+    signatures: Memo<String, SignatureManifest, RegistryError>,
+    children: Memo<String, Option<Vec<ImageDigest>>, RegistryError>,
+    keys: Memo<KeySource, Vec<PublicKey>, KeySourceError>,
 }
+
+type Memo<K, V, E> = BTreeMap<K, Result<V, E>>;
 
 #[derive(Deserialize)]
 struct DigestAnswer {
@@ -56,10 +78,23 @@ struct DigestAnswer {
 }
 
 impl<'h> Registry<'h> {
-    /// A registry of which nothing is known yet.
+    /// A world of which nothing is known yet.
     #[must_use]
     pub fn new(host: &'h dyn Host, clock: &'h dyn Clock) -> Self {
-        Self { host, clock, digests: BTreeMap::new(), signatures: BTreeMap::new() }
+        Self {
+            host,
+            clock,
+            digests: Memo::new(),
+            signatures: Memo::new(),
+            children: Memo::new(),
+            keys: Memo::new(),
+        }
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// The digest a reference means. One that is pinned costs no call.
@@ -67,40 +102,75 @@ impl<'h> Registry<'h> {
     /// # Errors
     /// [`RegistryError`] when the host has no digest for it, or the time is up.
     pub fn resolve(&mut self, image: &ImageReference) -> Result<ResolvedImage, RegistryError> {
-        let repository = image.repository().clone();
-        if let Some(digest) = image.digest() {
-            return Ok(ResolvedImage::new(repository, digest));
-        }
-        let asked = image.to_string();
-        let digest = match self.digests.get(&asked) {
-            Some(known) => known.clone(),
+        let digest = match image.digest() {
+            Some(digest) => digest,
             None => {
-                let answer = self.ask_digest(&asked);
-                self.digests.insert(asked, answer.clone());
-                answer
+                let asked = image.to_string();
+                let port = Port { host: self.host, clock: self.clock };
+                remember(&mut self.digests, asked.clone(), || port.digest(&asked))?
             }
-        }?;
-        Ok(ResolvedImage::new(repository, digest))
+        };
+        Ok(ResolvedImage::new(image.repository().clone(), digest))
     }
 
-    /// The signatures attached to an image, in cosign's `.sig` format.
+    /// The signatures attached to an image in cosign's `.sig` format, beside it or in another repository.
     ///
     /// # Errors
     /// [`RegistryError::NoSuchManifest`] when there is no such tag; any other [`RegistryError`] when
     /// that cannot be told.
-    pub fn signatures(&mut self, image: &ResolvedImage) -> Result<SignatureManifest, RegistryError> {
-        let asked = image.signature_reference();
-        if let Some(known) = self.signatures.get(&asked) {
-            return known.clone();
-        }
-        let answer = self
-            .ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES)
-            .and_then(|json| Ok(SignatureManifest::parse(&json)?));
-        self.signatures.insert(asked, answer.clone());
-        answer
+    pub fn signatures(
+        &mut self,
+        image: &ResolvedImage,
+        kept_in: Option<&Repository>,
+    ) -> Result<SignatureManifest, RegistryError> {
+        let asked = image.signature_reference(kept_in);
+        let port = Port { host: self.host, clock: self.clock };
+        remember(&mut self.signatures, asked.clone(), || {
+            Ok(SignatureManifest::parse(&port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES)?)?)
+        })
     }
 
-    fn ask_digest(&self, asked: &str) -> Result<ImageDigest, RegistryError> {
+    /// The images of an index, or nothing where the image is no index.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when there is no such manifest, or it cannot be used.
+    pub fn children(&mut self, image: &ResolvedImage) -> Result<Option<Vec<ImageDigest>>, RegistryError> {
+        let asked = image.reference();
+        let port = Port { host: self.host, clock: self.clock };
+        remember(&mut self.children, asked.clone(), || {
+            Ok(index::children(&port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES)?)?)
+        })
+    }
+
+    /// The public keys that an object of the cluster holds; at least one.
+    ///
+    /// # Errors
+    /// [`KeySourceError`] when there is no such object, or no keys in it.
+    pub fn keys(
+        &mut self,
+        source: &KeySource,
+        request_namespace: Option<&str>,
+    ) -> Result<Vec<PublicKey>, KeySourceError> {
+        let (host, clock) = (self.host, self.clock);
+        remember(&mut self.keys, source.clone(), || keys::read(host, clock, source, request_namespace))
+    }
+}
+
+fn remember<K: Ord, V: Clone, E: Clone>(
+    memo: &mut Memo<K, V, E>,
+    asked: K,
+    ask: impl FnOnce() -> Result<V, E>,
+) -> Result<V, E> {
+    memo.entry(asked).or_insert_with(ask).clone()
+}
+
+struct Port<'h> {
+    host: &'h dyn Host,
+    clock: &'h dyn Clock,
+}
+
+impl Port<'_> {
+    fn digest(&self, asked: &str) -> Result<ImageDigest, RegistryError> {
         let json = self.ask(Operation::ManifestDigest, asked, MAX_DIGEST_ANSWER_BYTES)?;
         let answer: DigestAnswer = serde_json::from_slice(&json).map_err(|_| RegistryError::NotUnderstood)?;
         ImageDigest::parse(&answer.digest).map_err(|_| RegistryError::NotUnderstood)

@@ -1,100 +1,234 @@
 //! Attestor sets: `count`, `entries`, `keys`.
 
 use super::error::{Problem, SettingsError};
-use super::fields::{ATTESTOR_SET, ENTRY, KEYS, REKOR};
+use super::fields::{ATTESTOR_SET, ENTRY, KEYS, OBJECT, REKOR, SIGNATURE_ALGORITHMS};
 use super::keyring;
-use super::reader::Node;
-use crate::limits::{MAX_ATTESTOR_DEPTH, MAX_ENTRIES};
-use crate::requirement::{Attestor, AttestorSet, NonEmpty, RequiredIdentity, SignerRequirement};
+use super::reader::{Mapping, Node};
+use crate::image::Repository;
+use crate::limits::{MAX_ANNOTATIONS, MAX_ATTESTOR_DEPTH, MAX_ENTRIES};
+use crate::requirement::{
+    DeclaredEntry, DeclaredSet, KeySource, KeySourceKind, NonEmpty, SignatureTerms, SignerRequirement,
+    signers,
+};
 use crate::verify::PublicKey;
 
-/// Parses the `attestors` of a rule. Places in the result are relative to the rule.
-pub(super) fn parse(attestors: Node<'_>, rule: &str) -> Result<NonEmpty<AttestorSet>, SettingsError> {
+/// What the entries of one rule have in common.
+pub(super) struct Context<'c> {
+    /// The rule's path: places in the result are relative to it.
+    pub(super) rule: &'c str,
+    /// Where the rule's signatures are kept.
+    pub(super) repository: Option<Repository>,
+}
+
+/// Parses the `attestors` of a rule.
+pub(super) fn parse(
+    attestors: Node<'_>,
+    context: &Context<'_>,
+) -> Result<NonEmpty<DeclaredSet>, SettingsError> {
     let empty = attestors.error(Problem::Empty);
     let sets = attestors.list(MAX_ENTRIES)?.into_iter();
-    let sets = sets.map(|set| attestor_set(set, rule, 1)).collect::<Result<Vec<_>, _>>()?;
+    let sets = sets.map(|set| attestor_set(set, context, 1)).collect::<Result<Vec<_>, _>>()?;
     for set in &sets {
-        check_signers_differ(set, rule)?;
+        check_signers_differ(&set.signers(), context.rule)?;
     }
     NonEmpty::new(sets).ok_or(empty)
 }
 
-fn attestor_set(node: Node<'_>, rule: &str, depth: usize) -> Result<AttestorSet, SettingsError> {
+fn attestor_set(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<DeclaredSet, SettingsError> {
     if depth > MAX_ATTESTOR_DEPTH {
         return Err(node.error(Problem::TooDeep { limit: MAX_ATTESTOR_DEPTH }));
     }
-    let place = relative(node.path(), rule);
+    let place = relative(node.path(), context.rule);
     let set = node.mapping(&ATTESTOR_SET)?;
-    let entries_node = set.required("entries")?;
-    let empty = entries_node.error(Problem::Empty);
-    let entries_path = entries_node.path().to_owned();
-    let written = entries_node.list(MAX_ENTRIES)?;
+    let list = set.required("entries")?;
+    let written = list.clone().list(MAX_ENTRIES)?;
     let written_len = written.len();
     let mut entries = Vec::new();
     for node in written {
-        entries.extend(entry(node, rule, depth)?);
+        entries.extend(entry(node, context, depth)?);
     }
     if entries.len() > MAX_ENTRIES {
-        let problem = Problem::TooMany { found: entries.len(), limit: MAX_ENTRIES };
-        return Err(SettingsError::at(entries_path, problem));
+        return Err(list.error(Problem::TooMany { found: entries.len(), limit: MAX_ENTRIES }));
     }
-    let entries = NonEmpty::new(entries).ok_or(empty)?;
-    let Some(count) = set.get("count") else {
-        return AttestorSet::new(place, entries, None).map_err(|_| set.error(Problem::Empty));
+    let count = match set.get("count") {
+        Some(node) => Some(count(&node, &entries, written_len)?),
+        None => None,
     };
-    let found = count.count()?;
-    let impossible = Problem::Count { found, entries: entries.len(), written: written_len };
-    // A count beyond usize is beyond any number of entries.
-    let wanted = usize::try_from(found).unwrap_or(usize::MAX);
-    AttestorSet::new(place, entries, Some(wanted)).map_err(|_| count.error(impossible))
+    let entries = NonEmpty::new(entries).ok_or_else(|| list.error(Problem::Empty))?;
+    Ok(DeclaredSet { place, count, entries })
 }
 
-/// One entry as written: several keys in one block are several entries, as in Kyverno, so that without
-/// a `count` all of them must sign.
-fn entry(node: Node<'_>, rule: &str, depth: usize) -> Result<Vec<Attestor>, SettingsError> {
-    let place = relative(node.path(), rule);
+/// A count that can be met: by the entries written, or by keys that the cluster may hold.
+fn count(node: &Node<'_>, entries: &[DeclaredEntry], written: usize) -> Result<usize, SettingsError> {
+    let found = node.count()?;
+    // A count beyond usize is beyond any number of entries.
+    let wanted = usize::try_from(found).unwrap_or(usize::MAX);
+    let open = entries.iter().any(|entry| matches!(entry, DeclaredEntry::KeysFrom { .. }));
+    if wanted == 0 || wanted > MAX_ENTRIES || (wanted > entries.len() && !open) {
+        return Err(node.error(Problem::Count { found, entries: entries.len(), written }));
+    }
+    Ok(wanted)
+}
+
+/// One entry as written; several keys in one block are several entries.
+fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<DeclaredEntry>, SettingsError> {
+    let place = relative(node.path(), context.rule);
     let entry = node.mapping(&ENTRY)?;
     let (kind, inner) = entry.exactly_one(&["keys", "attestor"])?;
     if kind == "attestor" {
-        let depth = depth.saturating_add(1);
-        return Ok(vec![Attestor::Set(attestor_set(inner, rule, depth)?)]);
+        for field in ["annotations", "knownAnnotations", "repository", "signatureAlgorithm"] {
+            if let Some(field) = entry.get(field) {
+                return Err(field
+                    .error(Problem::RefusedField { instead: "write it in the entries of the set within" }));
+            }
+        }
+        return Ok(vec![DeclaredEntry::Set(attestor_set(inner, context, depth.saturating_add(1))?)]);
     }
-    let keys = keys(inner)?;
-    let several = keys.len() > 1;
-    let signers = keys.into_iter().enumerate().map(|(index, key)| {
-        let place = if several { format!("{place} key {}", index.saturating_add(1)) } else { place.clone() };
-        Attestor::Signer(SignerRequirement { place, identity: RequiredIdentity::Key(key) })
-    });
-    Ok(signers.collect())
+    check_algorithm(&entry)?;
+    let mut terms = SignatureTerms {
+        annotations: annotations(&entry)?,
+        known_annotations: known_annotations(&entry)?,
+        repository: match entry.get("repository") {
+            Some(node) => Some(repository(&node)?),
+            None => context.repository.clone(),
+        },
+        not_after: None,
+    };
+    let keys = inner.mapping(&KEYS)?;
+    check_algorithm(&keys)?;
+    check_rekor(&keys)?;
+    if let Some(node) = keys.get("notAfter") {
+        terms.not_after = Some(node.time()?);
+    }
+    Ok(match keys_of(&keys)? {
+        Keys::Written(keys) => signers(&place, keys, &terms).map(DeclaredEntry::Signer).collect(),
+        Keys::From(source) => vec![DeclaredEntry::KeysFrom { place, source, terms }],
+    })
 }
 
-fn keys(node: Node<'_>) -> Result<Vec<PublicKey>, SettingsError> {
-    let keys = node.mapping(&KEYS)?;
-    let public_keys = keys.required("publicKeys")?;
-    let text = public_keys.text()?.trim();
+enum Keys {
+    Written(Vec<PublicKey>),
+    From(KeySource),
+}
+
+fn keys_of(keys: &Mapping<'_>) -> Result<Keys, SettingsError> {
+    let (kind, node) = keys.exactly_one(&["publicKeys", "secret", "configMap"])?;
+    match kind {
+        "secret" => Ok(Keys::From(object(node, KeySourceKind::Secret)?)),
+        "configMap" => Ok(Keys::From(object(node, KeySourceKind::ConfigMap)?)),
+        _ => public_keys(&node),
+    }
+}
+
+fn public_keys(node: &Node<'_>) -> Result<Keys, SettingsError> {
+    let text = node.text()?.trim();
+    if let Some(reference) = text.strip_prefix("k8s://") {
+        return match reference.split_once('/') {
+            Some((namespace, name)) if is_object_name(namespace) && is_object_name(name) => {
+                Ok(Keys::From(KeySource {
+                    kind: KeySourceKind::Secret,
+                    namespace: Some(namespace.to_owned()),
+                    name: name.to_owned(),
+                    key: DEFAULT_KEY.to_owned(),
+                }))
+            }
+            _ => Err(node.error(Problem::ObjectName(text.to_owned()))),
+        };
+    }
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    if scheme.is_some_and(|scheme| scheme.ends_with("kms") || scheme == "hashivault") {
+        let instead = "a policy cannot reach a key service; export the key: `cosign public-key --key URI`";
+        return Err(node.error(Problem::RefusedField { instead }));
+    }
     let pem = match text.strip_prefix(keyring::PREFIX) {
         Some(name) => keyring::get(name).ok_or_else(|| {
             let name = keyring::as_shown(name).to_owned();
-            public_keys.error(Problem::UnknownBuiltinKey { name, known: keyring::names() })
+            node.error(Problem::UnknownBuiltinKey { name, known: keyring::names() })
         })?,
         None => text,
     };
-    let parsed = PublicKey::parse_all(pem).map_err(|error| public_keys.error(error.into()))?;
+    Ok(Keys::Written(PublicKey::parse_all(pem).map_err(|error| node.error(error.into()))?))
+}
 
-    // As Kyverno means it: a log entry is required unless that is switched off.
+/// The field that `cosign generate-key-pair k8s://…` writes the public key to.
+const DEFAULT_KEY: &str = "cosign.pub";
+
+fn object(node: Node<'_>, kind: KeySourceKind) -> Result<KeySource, SettingsError> {
+    let object = node.mapping(&OBJECT)?;
+    let name = |node: Node<'_>| {
+        let name = node.text()?;
+        if is_object_name(name) {
+            Ok(name.to_owned())
+        } else {
+            Err(node.error(Problem::ObjectName(name.to_owned())))
+        }
+    };
+    Ok(KeySource {
+        kind,
+        name: name(object.required("name")?)?,
+        namespace: object.get("namespace").map(name).transpose()?,
+        key: object.get("key").map(name).transpose()?.unwrap_or_else(|| DEFAULT_KEY.to_owned()),
+    })
+}
+
+/// A DNS subdomain (RFC 1123) as Kubernetes names objects, or a key of their data.
+fn is_object_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 253
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        && name != "."
+        && name != ".."
+}
+
+/// As Kyverno means it: a log entry is required unless that is switched off.
+fn check_rekor(keys: &Mapping<'_>) -> Result<(), SettingsError> {
     let ignore_tlog = match keys.get("rekor") {
         Some(rekor) => rekor.mapping(&REKOR)?.boolean_or("ignoreTlog", false)?,
         None => false,
     };
-    if !ignore_tlog {
-        return Err(keys.error(Problem::RekorNotSupported));
+    if ignore_tlog { Ok(()) } else { Err(keys.error(Problem::RekorNotSupported)) }
+}
+
+fn check_algorithm(mapping: &Mapping<'_>) -> Result<(), SettingsError> {
+    match mapping.get("signatureAlgorithm") {
+        Some(node) => node.choice(&SIGNATURE_ALGORITHMS.iter().map(|name| (*name, ())).collect::<Vec<_>>()),
+        None => Ok(()),
     }
-    Ok(parsed)
+}
+
+/// Annotations that must be there: names to texts.
+pub(super) fn annotations(
+    entry: &Mapping<'_>,
+) -> Result<std::collections::BTreeMap<String, String>, SettingsError> {
+    let Some(node) = entry.get("annotations") else { return Ok(Default::default()) };
+    node.entries(MAX_ANNOTATIONS)?
+        .into_iter()
+        .map(|(name, node)| Ok((name, node.text()?.to_owned())))
+        .collect()
+}
+
+fn known_annotations(
+    entry: &Mapping<'_>,
+) -> Result<std::collections::BTreeMap<String, Vec<String>>, SettingsError> {
+    let Some(node) = entry.get("knownAnnotations") else { return Ok(Default::default()) };
+    let values = |node: Node<'_>| {
+        if let Ok(text) = node.text() {
+            return Ok(vec![text.to_owned()]);
+        }
+        let items = node.list(MAX_ANNOTATIONS)?;
+        items.into_iter().map(|item| Ok(item.text()?.to_owned())).collect::<Result<Vec<_>, SettingsError>>()
+    };
+    node.entries(MAX_ANNOTATIONS)?.into_iter().map(|(name, node)| Ok((name, values(node)?))).collect()
+}
+
+/// A repository that holds signatures.
+pub(super) fn repository(node: &Node<'_>) -> Result<Repository, SettingsError> {
+    let text = node.text()?;
+    Repository::parse(text).map_err(|error| node.error(Problem::Repository { found: text.to_owned(), error }))
 }
 
 /// `count` counts signers: one key in two entries would count one signer twice.
-fn check_signers_differ(set: &AttestorSet, rule: &str) -> Result<(), SettingsError> {
-    let signers = set.signers();
+pub(super) fn check_signers_differ(signers: &[&SignerRequirement], rule: &str) -> Result<(), SettingsError> {
     for (index, signer) in signers.iter().enumerate() {
         let earlier = signers.iter().take(index).find(|earlier| earlier.identity == signer.identity);
         if let Some(earlier) = earlier {

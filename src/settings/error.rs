@@ -5,7 +5,7 @@ use core::fmt::{self, Display, Formatter};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::image::PatternError;
+use crate::image::{PatternError, ReferenceError};
 use crate::text::{Shown, alternatives};
 use crate::verify::KeyError;
 
@@ -58,7 +58,7 @@ pub enum Problem {
         instead: &'static str,
     },
     /// A field that must be there.
-    #[error("missing; {what} needs it")]
+    #[error("missing; {what} must have it")]
     Missing {
         /// What needs it.
         what: &'static str,
@@ -109,6 +109,42 @@ pub enum Problem {
     /// A name no rule can have.
     #[error("found `{}`; allowed: 1 to 63 letters, digits, `-`, `_` or `.`", Shown(.0))]
     RuleName(String),
+    /// A text that is no repository.
+    #[error("found `{}`; allowed: a repository without tag or digest ({error})", Shown(found))]
+    Repository {
+        /// What was found.
+        found: String,
+        /// What is wrong with it.
+        error: ReferenceError,
+    },
+    /// A text that is no digest.
+    #[error("found `{}`; allowed: `sha256:` and 64 lower-case hexadecimal digits", Shown(.0))]
+    Digest(String),
+    /// A text that is no point in time.
+    #[error("found `{}`; allowed: a time in UTC such as 2027-01-31T00:00:00Z", Shown(.0))]
+    Time(String),
+    /// A text that names no object of the cluster.
+    #[error("found `{}`; allowed: names of Kubernetes objects, k8s://NAMESPACE/NAME", Shown(.0))]
+    ObjectName(String),
+    /// A mapping of names that cannot be meant.
+    #[error("found `{}`; {why}", Shown(found))]
+    Identity {
+        /// What was found.
+        found: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A rule that would change what it only audits, as Kyverno refuses it.
+    #[error("`Audit` needs `mutateDigest: false`: what is not verified is not changed")]
+    AuditMutates,
+    /// A kind that cannot have an extractor, or a path that is none.
+    #[error("found `{}`; {why}", Shown(found))]
+    Extractor {
+        /// What was found.
+        found: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Two rules of one name.
     #[error("the same name as {first}")]
     DuplicateName {
@@ -152,9 +188,14 @@ pub enum Problem {
         /// Its kind.
         kind: String,
     },
-    /// The settings of verify-image-signatures.
-    #[error("the settings of verify-image-signatures are not supported; write `verifyImages`")]
-    OtherDialect,
+    /// Both dialects, or neither.
+    #[error(
+        "found {found}; write either `verifyImages` (Kyverno's) or `signatures` (those of verify-image-signatures)"
+    )]
+    Dialect {
+        /// What was found.
+        found: &'static str,
+    },
 }
 
 /// What was found, without the content: it may be a secret.

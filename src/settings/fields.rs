@@ -1,4 +1,5 @@
-//! Every field of the settings, and what becomes of it: the one place that knows them.
+//! Every field of the settings, and what becomes of it: the one place that knows them. The parser, the
+//! JSON Schema and the table in the docs are made from these tables.
 
 /// The fields that one kind of mapping has.
 #[derive(Debug)]
@@ -16,103 +17,416 @@ pub(super) struct Field {
     pub(super) name: &'static str,
     /// What becomes of it.
     pub(super) support: Support,
+    /// What it is for, in one sentence.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) doc: &'static str,
 }
 
 /// What becomes of a field.
 #[derive(Debug)]
 pub(super) enum Support {
     /// It is read and has its effect.
-    Implemented,
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "the shape is for the schema"))]
+    Implemented(Shape),
     /// It is accepted and has no effect, which a warning says, with this reason.
     Inert(&'static str),
     /// It is refused, with what to do instead.
     Refused(&'static str),
 }
 
+/// What values a field has, for the schema; the parser checks more.
+#[derive(Debug)]
+#[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "for the schema"))]
+pub(super) enum Shape {
+    /// A text.
+    Text,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number of 1 or more.
+    Count,
+    /// One of some texts.
+    Choice(&'static [&'static str]),
+    /// A list of texts.
+    Texts,
+    /// A list of mappings.
+    List(&'static Table),
+    /// A mapping.
+    Mapping(&'static Table),
+    /// A mapping from names to texts.
+    TextMap,
+    /// A mapping from names to a text or a list of texts.
+    TextsMap,
+    /// A mapping from names to lists of mappings.
+    ListMap(&'static Table),
+}
+
+use Shape::{Boolean, Choice, Count, List, ListMap, Mapping, Text, TextMap, Texts, TextsMap};
 use Support::{Implemented, Inert, Refused};
 
-const fn field(name: &'static str, support: Support) -> Field {
+#[cfg(not(target_arch = "wasm32"))]
+const fn field(name: &'static str, support: Support, doc: &'static str) -> Field {
+    Field { name, support, doc }
+}
+
+/// The module carries no documentation.
+#[cfg(target_arch = "wasm32")]
+const fn field(name: &'static str, support: Support, _doc: &'static str) -> Field {
     Field { name, support }
 }
 
-/// The top level.
-pub(super) const SETTINGS: Table = Table {
+/// The top level of the native dialect.
+pub(super) static SETTINGS: Table = Table {
     what: "the settings",
-    fields: &[field("verifyImages", Implemented), field("unmatchedImages", Implemented)],
+    fields: &[
+        field(
+            "verifyImages",
+            Implemented(List(&RULE)),
+            "The rules. Every rule that names an image binds it.",
+        ),
+        field(
+            "unmatchedImages",
+            Implemented(Choice(&["allow", "warn", "deny"])),
+            "What becomes of an image that no rule names; `allow` by default.",
+        ),
+        field(
+            "imageExtractors",
+            Implemented(ListMap(&EXTRACTOR)),
+            "Where custom resources keep their images: `Kind` or `group/version/Kind` to a list of paths.",
+        ),
+        field(
+            "skipUnchanged",
+            Implemented(Boolean),
+            "On UPDATE, accept pinned images that do not change without verifying them again; `false` by default.",
+        ),
+        field("mutation", Implemented(Mapping(&MUTATION)), "How accepted objects are changed."),
+        field(
+            "revoked",
+            Implemented(Mapping(&REVOKED)),
+            "What is never accepted, whatever a rule or an exception says.",
+        ),
+        field(
+            "exceptions",
+            Implemented(List(&EXCEPTION)),
+            "Images accepted by digest for a time, although a rule that binds them is not met.",
+        ),
+    ],
 };
 
 /// One item of `verifyImages`.
-pub(super) const RULE: Table = Table {
+pub(super) static RULE: Table = Table {
     what: "a rule",
     fields: &[
-        field("name", Implemented),
-        field("type", Implemented),
-        field("imageReferences", Implemented),
-        field("skipImageReferences", Implemented),
-        field("attestors", Implemented),
-        field("mutateDigest", Implemented),
-        field("verifyDigest", Implemented),
-        field("required", Inert("a rule is always required of the images it binds")),
-        field("useCache", Inert("nothing is cached between requests")),
-        field("attestations", Refused("attestations cannot be verified by this version")),
-        field("failureAction", Refused("set `mode: monitor` on the ClusterAdmissionPolicy to audit")),
-        field("repository", Refused("signatures are read from the image's own repository")),
+        field("name", Implemented(Text), "How messages call the rule."),
+        field("type", Implemented(Choice(&["Cosign"])), "The signature format: `Cosign`, the default."),
+        field(
+            "failureAction",
+            Implemented(Choice(&["Enforce", "Audit"])),
+            "`Audit` accepts, and logs what would have been denied; it needs `mutateDigest: false`.",
+        ),
+        field(
+            "imageReferences",
+            Implemented(Texts),
+            "Patterns of the images the rule binds; `*` stands for any characters, `?` for one.",
+        ),
+        field(
+            "skipImageReferences",
+            Implemented(Texts),
+            "Patterns of images taken out of this rule; they see the repository, never the tag.",
+        ),
+        field("attestors", Implemented(List(&ATTESTOR_SET)), "Who must have signed; every set must be met."),
+        field("repository", Implemented(Text), "Where signatures are kept, if not beside the image."),
+        field(
+            "mutateDigest",
+            Implemented(Boolean),
+            "Replace tags by the digest that was verified; `true` by default.",
+        ),
+        field("verifyDigest", Implemented(Boolean), "Refuse images that stay unpinned; `true` by default."),
+        field(
+            "signedIdentities",
+            Implemented(List(&SIGNED_IDENTITY)),
+            "Names that images of this rule were signed under elsewhere.",
+        ),
+        field(
+            "childSignatures",
+            Implemented(Choice(&["all"])),
+            "`all`: of a multi-architecture index, each image must be signed instead of the index.",
+        ),
+        field("required", Inert("a rule is always required of the images it binds"), "Kyverno's."),
+        field("useCache", Inert("nothing is cached between requests"), "Kyverno's."),
+        field(
+            "attestations",
+            Refused("attestations cannot be verified by this version"),
+            "In-toto attestations with conditions.",
+        ),
         field(
             "imageRegistryCredentials",
             Refused("the policy-server holds the credentials: set `imagePullSecret` on the PolicyServer"),
+            "Kyverno's.",
         ),
-        field("cosignOCI11", Refused("a policy cannot list referrers")),
-        field("validate", Refused("conditions over attestations cannot be evaluated by this version")),
-        field("image", Refused("write `imageReferences`")),
-        field("key", Refused("write `attestors` with `entries` and `keys`")),
-        field("roots", Refused("certificates cannot be verified by this version")),
-        field("subject", Refused("identities cannot be verified by this version")),
-        field("issuer", Refused("identities cannot be verified by this version")),
-        field("additionalExtensions", Refused("identities cannot be verified by this version")),
-        field("annotations", Refused("annotations cannot be required by this version")),
+        field(
+            "cosignOCI11",
+            Inert("signatures are found by their tag, which works on every registry"),
+            "Kyverno's.",
+        ),
+        field(
+            "validate",
+            Refused("conditions over attestations cannot be evaluated by this version"),
+            "Conditions over attestations.",
+        ),
+        field("image", Refused("write `imageReferences`"), "Kyverno's, deprecated."),
+        field("key", Refused("write `attestors` with `entries` and `keys`"), "Kyverno's, deprecated."),
+        field("roots", Refused("write `attestors` with `entries` and `keyless`"), "Kyverno's, deprecated."),
+        field("subject", Refused("write `attestors` with `entries` and `keyless`"), "Kyverno's, deprecated."),
+        field("issuer", Refused("write `attestors` with `entries` and `keyless`"), "Kyverno's, deprecated."),
+        field(
+            "additionalExtensions",
+            Refused("write `attestors` with `entries` and `keyless`"),
+            "Kyverno's, deprecated.",
+        ),
+        field(
+            "annotations",
+            Refused("write `annotations` in an entry of `attestors`"),
+            "Kyverno's, deprecated.",
+        ),
     ],
 };
 
 /// One item of `attestors`.
-pub(super) const ATTESTOR_SET: Table =
-    Table { what: "an attestor set", fields: &[field("count", Implemented), field("entries", Implemented)] };
-
-/// One item of `entries`.
-pub(super) const ENTRY: Table = Table {
-    what: "an attestor entry",
+pub(super) static ATTESTOR_SET: Table = Table {
+    what: "an attestor set",
     fields: &[
-        field("keys", Implemented),
-        field("attestor", Implemented),
-        field("keyless", Refused("identities cannot be verified by this version; use `keys`")),
-        field("certificates", Refused("certificates cannot be verified by this version; use `keys`")),
-        field("annotations", Refused("annotations cannot be required by this version")),
-        field("repository", Refused("signatures are read from the image's own repository")),
-        field("signatureAlgorithm", Refused("the key's curve fixes the algorithm")),
+        field(
+            "count",
+            Implemented(Count),
+            "How many entries must be met, each by a signer of its own; all by default.",
+        ),
+        field("entries", Implemented(List(&ENTRY)), "Who may have signed."),
     ],
 };
 
+/// One item of `entries`.
+pub(super) static ENTRY: Table = Table {
+    what: "an attestor entry",
+    fields: &[
+        field("keys", Implemented(Mapping(&KEYS)), "The holder of a key."),
+        field("attestor", Implemented(Mapping(&ATTESTOR_SET)), "A set within the set."),
+        field("annotations", Implemented(TextMap), "Annotations the signature must carry."),
+        field(
+            "knownAnnotations",
+            Implemented(TextsMap),
+            "Annotations the signature may carry, with the values to try.",
+        ),
+        field("repository", Implemented(Text), "Where these signatures are kept; overrides the rule's."),
+        field(
+            "keyless",
+            Refused("identities cannot be verified by this version; use `keys`"),
+            "An identity certified by Fulcio.",
+        ),
+        field(
+            "certificates",
+            Refused("certificates cannot be verified by this version; use `keys`"),
+            "The holder of a certificate.",
+        ),
+        field(
+            "signatureAlgorithm",
+            Implemented(Choice(SIGNATURE_ALGORITHMS)),
+            "The hash algorithm; what the key's type asks for by default.",
+        ),
+    ],
+};
+
+/// The hash algorithms Kyverno knows. Those that no supported key signs with are refused.
+pub(super) const SIGNATURE_ALGORITHMS: &[&str] = &["sha256"];
+
 /// `keys`.
-pub(super) const KEYS: Table = Table {
+pub(super) static KEYS: Table = Table {
     what: "`keys`",
     fields: &[
-        field("publicKeys", Implemented),
-        field("rekor", Implemented),
+        field(
+            "publicKeys",
+            Implemented(Text),
+            "PEM public keys, `builtin:NAME`, or `k8s://NAMESPACE/SECRET`. Several keys are several entries.",
+        ),
+        field("secret", Implemented(Mapping(&OBJECT)), "A Secret that holds the keys."),
+        field("configMap", Implemented(Mapping(&OBJECT)), "A ConfigMap that holds the keys."),
+        field("rekor", Implemented(Mapping(&REKOR)), "Whether a transparency-log entry is required."),
+        field(
+            "notAfter",
+            Implemented(Text),
+            "When signatures by these keys cease to count: RFC 3339 in UTC, by the host's clock.",
+        ),
+        field(
+            "signatureAlgorithm",
+            Implemented(Choice(SIGNATURE_ALGORITHMS)),
+            "The hash algorithm; what the key's type asks for by default.",
+        ),
         field(
             "kms",
             Refused("a policy cannot reach a key service; export the key: `cosign public-key --key URI`"),
+            "A key in a key service.",
         ),
-        field("secret", Refused("Secrets cannot be read by this version; write the key into `publicKeys`")),
-        field("signatureAlgorithm", Refused("the key's curve fixes the algorithm")),
-        field("ctlog", Refused("keys have no certificate to be logged")),
+        field("ctlog", Inert("keys have no certificate to be logged"), "Kyverno's."),
+    ],
+};
+
+/// `secret` and `configMap`.
+pub(super) static OBJECT: Table = Table {
+    what: "a reference to an object",
+    fields: &[
+        field("name", Implemented(Text), "The object's name."),
+        field("namespace", Implemented(Text), "Its namespace; the request's by default."),
+        field("key", Implemented(Text), "The field of its data; `cosign.pub` by default."),
     ],
 };
 
 /// `rekor`.
-pub(super) const REKOR: Table = Table {
+pub(super) static REKOR: Table = Table {
     what: "`rekor`",
     fields: &[
-        field("ignoreTlog", Implemented),
-        field("url", Inert("a policy asks no log; entries are verified from the signature alone")),
-        field("pubkey", Refused("this version cannot verify Rekor entries")),
+        field(
+            "ignoreTlog",
+            Implemented(Boolean),
+            "Accept signatures without a log entry; `false` by default.",
+        ),
+        field(
+            "url",
+            Inert("a policy asks no log; entries are verified from the signature alone"),
+            "The log.",
+        ),
+        field("pubkey", Refused("this version cannot verify Rekor entries"), "The log's key."),
+    ],
+};
+
+/// One item of `signedIdentities`.
+pub(super) static SIGNED_IDENTITY: Table = Table {
+    what: "a signed identity",
+    fields: &[
+        field("from", Implemented(Text), "A repository, or what repositories begin with, ending in `/`."),
+        field(
+            "signedAs",
+            Implemented(Text),
+            "What that was where the image was signed; without `from`, a `docker-reference` verbatim.",
+        ),
+    ],
+};
+
+/// `mutation`.
+pub(super) static MUTATION: Table = Table {
+    what: "`mutation`",
+    fields: &[
+        field(
+            "podsOnly",
+            Implemented(Boolean),
+            "Change Pods only, and leave Deployments and the like as their owners wrote them; `false` by default.",
+        ),
+        field(
+            "imagePullPolicy",
+            Implemented(Choice(&["Always"])),
+            "`Always`: set it on every verified image that changes, so that nodes check the puller's credentials.",
+        ),
+    ],
+};
+
+/// `revoked`.
+pub(super) static REVOKED: Table = Table {
+    what: "`revoked`",
+    fields: &[
+        field("digests", Implemented(Texts), "Images that are denied, also where no rule names them."),
+        field("keys", Implemented(Texts), "PEM public keys whose signatures count for nothing."),
+        field(
+            "identities",
+            Refused("identities cannot be verified by this version"),
+            "Identities whose signatures count for nothing.",
+        ),
+    ],
+};
+
+/// One item of `exceptions`.
+pub(super) static EXCEPTION: Table = Table {
+    what: "an exception",
+    fields: &[
+        field("digest", Implemented(Text), "The image's digest."),
+        field("until", Implemented(Text), "When the exception ends: RFC 3339 in UTC, by the host's clock."),
+        field("reason", Implemented(Text), "Why; it goes into the audit log."),
+    ],
+};
+
+/// One path of `imageExtractors`.
+pub(super) static EXTRACTOR: Table = Table {
+    what: "an image extractor",
+    fields: &[
+        field("path", Implemented(Text), "Where the images are: `/spec/steps/*/image`, `*` for each item."),
+        field("value", Implemented(Text), "The field that holds the image, where `path` leads to mappings."),
+        field("name", Inert("messages name the path"), "Kyverno's."),
+        field("key", Inert("images are told apart by their path"), "Kyverno's."),
+        field("jmesPath", Refused("write a `path` that leads to the image itself"), "Kyverno's."),
+    ],
+};
+
+/// The top level of verify-image-signatures' settings.
+pub(super) static KUBEWARDEN_SETTINGS: Table = Table {
+    what: "the settings",
+    fields: &[
+        field(
+            "signatures",
+            Implemented(List(&KUBEWARDEN_SIGNATURE)),
+            "What must be signed and by whom; every item that matches an image binds it.",
+        ),
+        field(
+            "modifyImagesWithDigest",
+            Implemented(Boolean),
+            "Append the digest to images; `true` by default.",
+        ),
+    ],
+};
+
+/// One item of `signatures`.
+pub(super) static KUBEWARDEN_SIGNATURE: Table = Table {
+    what: "a signature requirement",
+    fields: &[
+        field("image", Implemented(Text), "A pattern of images."),
+        field("pubKeys", Implemented(Texts), "PEM public keys; all of them must have signed."),
+        field("annotations", Implemented(TextMap), "Annotations that every signature must carry."),
+        field(
+            "keyless",
+            Refused("identities cannot be verified by this version; use `pubKeys`"),
+            "Issuer and subject.",
+        ),
+        field(
+            "keylessPrefix",
+            Refused("identities cannot be verified by this version; use `pubKeys`"),
+            "Issuer and the beginning of the subject.",
+        ),
+        field(
+            "githubActions",
+            Refused("identities cannot be verified by this version; use `pubKeys`"),
+            "Owner and repository.",
+        ),
+        field(
+            "certificates",
+            Refused("certificates cannot be verified by this version; use `pubKeys`"),
+            "PEM certificates.",
+        ),
+        field(
+            "certificateChain",
+            Refused("certificates cannot be verified by this version; use `pubKeys`"),
+            "Their chain.",
+        ),
+        field(
+            "requireRekorBundle",
+            Refused("certificates cannot be verified by this version; use `pubKeys`"),
+            "Whether they need a log entry.",
+        ),
+        field(
+            "github_actions",
+            Refused("this spelling is dead; write `githubActions`"),
+            "Never read by anything.",
+        ),
+        field(
+            "rule",
+            Inert("the kind of the requirement follows from its fields"),
+            "Written by Rancher's form.",
+        ),
+        field("description", Inert("nothing reads it"), "Written by Rancher's form."),
     ],
 };

@@ -1,27 +1,40 @@
 //! Settings: raw JSON in, checked rules out, or an error that names the field.
 //!
 //! Parsing is pure: no host call, no clock. What the fields are, and what becomes of those that are not
-//! implemented, stands in [`fields`]; the parser refuses whatever is not in those tables.
+//! implemented, stands in `fields`; the parser refuses whatever is not in those tables.
 
 mod attestors;
 mod error;
+mod exemptions;
+mod extractors;
 mod fields;
 mod keyring;
+mod kubewarden;
 mod native;
 mod reader;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod schema;
 
 use serde_json::Value;
 
 pub use error::{Found, Problem, SettingsError};
+pub use exemptions::{Exception, Revoked};
 
 use crate::limits::MAX_SETTINGS_BYTES;
 use crate::requirement::{NonEmpty, Rule};
+use crate::workload::Extractor;
+use reader::{Node, Notes};
 
 /// Checked settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     rules: NonEmpty<Rule>,
     unmatched_images: UnmatchedImages,
+    extractors: Vec<Extractor>,
+    skip_unchanged: bool,
+    mutation: Mutation,
+    revoked: Revoked,
+    exceptions: Vec<Exception>,
     warnings: Vec<String>,
 }
 
@@ -34,6 +47,15 @@ pub enum UnmatchedImages {
     Warn,
     /// Rejected.
     Deny,
+}
+
+/// How accepted objects are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mutation {
+    /// Change Pods only.
+    pub pods_only: bool,
+    /// Set `imagePullPolicy: Always` on verified images that change.
+    pub pull_always: bool,
 }
 
 impl Settings {
@@ -50,12 +72,29 @@ impl Settings {
         Self::parse(&value)
     }
 
-    /// Parses settings from a JSON value.
+    /// Parses settings from a JSON value, in either dialect.
     ///
     /// # Errors
     /// [`SettingsError`] for the first thing that is not understood, with its path.
     pub fn parse(value: &Value) -> Result<Self, SettingsError> {
-        native::parse(value)
+        let at_top = |problem| Err(SettingsError::at("settings", problem));
+        // What people paste by mistake is named, before any field of it is called unknown.
+        if let (Some(kind), Some(_)) = (value.get("kind"), value.get("apiVersion")) {
+            return at_top(Problem::WholeObject { kind: kind.as_str().unwrap_or("object").to_owned() });
+        }
+        let notes = Notes::default();
+        let root = Node::root(value, &notes);
+        let settings = match (value.get("verifyImages").is_some(), value.get("signatures").is_some()) {
+            (true, true) => return at_top(Problem::Dialect { found: "both dialects" }),
+            (false, true) => kubewarden::parse(root)?,
+            (true, false) => native::parse(root)?,
+            (false, false) if value.as_object().is_some_and(serde_json::Map::is_empty) => {
+                return at_top(Problem::Dialect { found: "no settings" });
+            }
+            // The parser names the fields that do not belong, or the one that is missing.
+            (false, false) => native::parse(root)?,
+        };
+        Ok(Self { warnings: notes.into_inner(), ..settings })
     }
 
     /// The rules, at least one.
@@ -68,6 +107,36 @@ impl Settings {
     #[must_use]
     pub fn unmatched_images(&self) -> UnmatchedImages {
         self.unmatched_images
+    }
+
+    /// Where custom resources keep their images.
+    #[must_use]
+    pub fn extractors(&self) -> &[Extractor] {
+        &self.extractors
+    }
+
+    /// Whether pinned images that an UPDATE does not change are accepted as they are.
+    #[must_use]
+    pub fn skip_unchanged(&self) -> bool {
+        self.skip_unchanged
+    }
+
+    /// How accepted objects are changed.
+    #[must_use]
+    pub fn mutation(&self) -> Mutation {
+        self.mutation
+    }
+
+    /// What is never accepted.
+    #[must_use]
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
+    }
+
+    /// Images accepted for a time although a rule is not met.
+    #[must_use]
+    pub fn exceptions(&self) -> &[Exception] {
+        &self.exceptions
     }
 
     /// What is legal but has no effect here.

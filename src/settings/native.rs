@@ -1,23 +1,21 @@
 //! The native dialect: Kyverno's `verifyImages` list, and what is ours around it.
 
-use serde_json::Value;
-
+use super::attestors::{self, Context};
 use super::error::{Problem, SettingsError};
-use super::fields::{RULE, SETTINGS};
-use super::reader::{Mapping, Node, Notes};
-use super::{Settings, UnmatchedImages, attestors};
-use crate::image::{BindingPattern, PatternError, SkipPattern};
-use crate::limits::{MAX_PATTERNS, MAX_RULES};
-use crate::requirement::{NonEmpty, Rule, RuleName};
+use super::exemptions::{exceptions, revoked};
+use super::extractors::extractors;
+use super::fields::{MUTATION, RULE, SETTINGS, SIGNED_IDENTITY};
+use super::reader::{Mapping, Node};
+use super::{Mutation, Settings, UnmatchedImages};
+use crate::image::{BindingPattern, PatternError, Repository, SkipPattern};
+use crate::limits::{MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
+use crate::requirement::{FailureAction, NonEmpty, Rule, RuleName, SignedIdentity};
 
 /// Parses settings in the native dialect.
-pub(super) fn parse(value: &Value) -> Result<Settings, SettingsError> {
-    check_dialect(value)?;
-    let notes = Notes::default();
-    let settings = Node::root(value, &notes).mapping(&SETTINGS)?;
+pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
+    let settings = root.mapping(&SETTINGS)?;
     let list = settings.required("verifyImages")?;
-    let empty = list.error(Problem::Empty);
-    let rules = list.list(MAX_RULES)?.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+    let rules = list.clone().list(MAX_RULES)?.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
     check_names_differ(&rules)?;
     let unmatched_images = match settings.get("unmatchedImages") {
         Some(node) => node.choice(&[
@@ -27,20 +25,16 @@ pub(super) fn parse(value: &Value) -> Result<Settings, SettingsError> {
         ])?,
         None => UnmatchedImages::Allow,
     };
-    let rules = NonEmpty::new(rules).ok_or(empty)?;
-    Ok(Settings { rules, unmatched_images, warnings: notes.into_inner() })
-}
-
-/// Says what people paste by mistake by its name, before any field of it is called unknown.
-fn check_dialect(value: &Value) -> Result<(), SettingsError> {
-    let at_top = |problem| Err(SettingsError::at("settings", problem));
-    if let (Some(kind), Some(_)) = (value.get("kind"), value.get("apiVersion")) {
-        return at_top(Problem::WholeObject { kind: kind.as_str().unwrap_or("object").to_owned() });
-    }
-    if value.get("signatures").is_some() {
-        return at_top(Problem::OtherDialect);
-    }
-    Ok(())
+    Ok(Settings {
+        rules: NonEmpty::new(rules).ok_or_else(|| list.error(Problem::Empty))?,
+        unmatched_images,
+        extractors: extractors(&settings)?,
+        skip_unchanged: settings.boolean_or("skipUnchanged", false)?,
+        mutation: mutation(&settings)?,
+        revoked: revoked(&settings)?,
+        exceptions: exceptions(&settings)?,
+        warnings: Vec::new(),
+    })
 }
 
 fn rule(node: Node<'_>) -> Result<Rule, SettingsError> {
@@ -51,18 +45,29 @@ fn rule(node: Node<'_>) -> Result<Rule, SettingsError> {
     }
     let references = rule.required("imageReferences")?;
     let images = patterns(&references, BindingPattern::parse)?;
-    let images = NonEmpty::new(images).ok_or_else(|| references.error(Problem::Empty))?;
     let skips = match rule.get("skipImageReferences") {
         Some(node) => patterns(&node, SkipPattern::parse)?,
         None => Vec::new(),
     };
+    let context = Context {
+        rule: &place,
+        repository: rule.get("repository").map(|node| attestors::repository(&node)).transpose()?,
+    };
+    let mutate_digest = rule.boolean_or("mutateDigest", true)?;
+    let child_signatures = match rule.get("childSignatures") {
+        Some(node) => node.choice(&[("all", true)])?,
+        None => false,
+    };
     Ok(Rule {
         name: name(&rule, &place)?,
-        images,
         skips,
-        attestors: attestors::parse(rule.required("attestors")?, &place)?,
-        mutate_digest: rule.boolean_or("mutateDigest", true)?,
+        attestors: attestors::parse(rule.required("attestors")?, &context)?,
+        action: action(&rule, mutate_digest)?,
+        mutate_digest,
         verify_digest: rule.boolean_or("verifyDigest", true)?,
+        child_signatures,
+        signed_identities: signed_identities(&rule, &images)?,
+        images: NonEmpty::new(images).ok_or_else(|| references.error(Problem::Empty))?,
     })
 }
 
@@ -89,10 +94,94 @@ fn check_names_differ(rules: &[Rule]) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn patterns<P>(list: &Node<'_>, parse: fn(&str) -> Result<P, PatternError>) -> Result<Vec<P>, SettingsError> {
-    let one = |node: Node<'_>| {
-        let pattern = node.text()?;
-        parse(pattern).map_err(|error| node.error(Problem::Pattern { pattern: pattern.to_owned(), error }))
+fn action(rule: &Mapping<'_>, mutate_digest: bool) -> Result<FailureAction, SettingsError> {
+    let Some(node) = rule.get("failureAction") else { return Ok(FailureAction::Enforce) };
+    let action = node.choice(&[("Enforce", FailureAction::Enforce), ("Audit", FailureAction::Audit)])?;
+    if action == FailureAction::Audit && mutate_digest {
+        return Err(node.error(Problem::AuditMutates));
+    }
+    Ok(action)
+}
+
+fn signed_identities(
+    rule: &Mapping<'_>,
+    images: &[BindingPattern],
+) -> Result<Vec<SignedIdentity>, SettingsError> {
+    let Some(list) = rule.get("signedIdentities") else { return Ok(Vec::new()) };
+    list.list(MAX_LIST_ITEMS)?.into_iter().map(|node| signed_identity(node, images)).collect()
+}
+
+fn signed_identity(node: Node<'_>, images: &[BindingPattern]) -> Result<SignedIdentity, SettingsError> {
+    let identity = node.mapping(&SIGNED_IDENTITY)?;
+    let signed_as_node = identity.required("signedAs")?;
+    let signed_as = signed_as_node.text()?;
+    let wrong = |node: &Node<'_>, found: &str, why| {
+        Err(node.error(Problem::Identity { found: found.to_owned(), why }))
     };
+    let Some(from_node) = identity.get("from") else {
+        if signed_as.is_empty() || signed_as.len() > MAX_REFERENCE_CHARS {
+            return wrong(&signed_as_node, signed_as, "a docker-reference is a short text");
+        }
+        if images.iter().any(BindingPattern::has_wildcard) {
+            return wrong(
+                &signed_as_node,
+                signed_as,
+                "without `from` it would count for every image the rule's wildcards meet; write `from`, or \
+                 repositories without wildcards in `imageReferences`",
+            );
+        }
+        return Ok(SignedIdentity::Verbatim(signed_as.to_owned()));
+    };
+    let from = from_node.text()?;
+    match (from.strip_suffix('/'), signed_as.strip_suffix('/')) {
+        (Some(from_stem), Some(signed_stem)) => {
+            // The stem and one component more must be a repository, on either side.
+            for (node, stem, text) in
+                [(&from_node, from_stem, from), (&signed_as_node, signed_stem, signed_as)]
+            {
+                match Repository::parse(&format!("{stem}/x")) {
+                    Ok(canonical) if canonical.to_string() == format!("{stem}/x") => {}
+                    _ => {
+                        return wrong(
+                            node,
+                            text,
+                            "write the registry and path in their canonical form, ending in `/`",
+                        );
+                    }
+                }
+            }
+            Ok(SignedIdentity::Prefix { from: from.to_owned(), signed_as: signed_as.to_owned() })
+        }
+        (None, None) => Ok(SignedIdentity::Repository {
+            from: attestors::repository(&from_node)?,
+            signed_as: attestors::repository(&signed_as_node)?,
+        }),
+        (Some(_), None) | (None, Some(_)) => {
+            wrong(&from_node, from, "`from` and `signedAs` both end in `/`, or neither does")
+        }
+    }
+}
+
+fn mutation(settings: &Mapping<'_>) -> Result<Mutation, SettingsError> {
+    let Some(node) = settings.get("mutation") else { return Ok(Mutation::default()) };
+    let mutation = node.mapping(&MUTATION)?;
+    let pull_always = match mutation.get("imagePullPolicy") {
+        Some(node) => node.choice(&[("Always", true)])?,
+        None => false,
+    };
+    Ok(Mutation { pods_only: mutation.boolean_or("podsOnly", false)?, pull_always })
+}
+
+fn patterns<P>(list: &Node<'_>, parse: fn(&str) -> Result<P, PatternError>) -> Result<Vec<P>, SettingsError> {
+    let one = |node: Node<'_>| pattern(&node, parse);
     list.list_or_empty(MAX_PATTERNS)?.into_iter().map(one).collect()
+}
+
+/// One pattern.
+pub(super) fn pattern<P>(
+    node: &Node<'_>,
+    parse: fn(&str) -> Result<P, PatternError>,
+) -> Result<P, SettingsError> {
+    let pattern = node.text()?;
+    parse(pattern).map_err(|error| node.error(Problem::Pattern { pattern: pattern.to_owned(), error }))
 }

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 use super::error::{Found, Problem, SettingsError};
 use super::fields::{Support, Table};
+use crate::image::ImageDigest;
+use crate::time::Time;
 
 /// What is legal but has no effect, gathered while reading.
 #[derive(Debug, Default)]
@@ -103,6 +105,34 @@ impl<'v> Node<'v> {
         }
     }
 
+    /// A mapping whose names are the user's own: at least one, at most `limit`.
+    pub(super) fn entries(&self, limit: usize) -> Result<Vec<(String, Self)>, SettingsError> {
+        let Value::Object(entries) = self.value else { return Err(self.mistyped("a mapping")) };
+        if entries.is_empty() {
+            return Err(self.error(Problem::Empty));
+        }
+        if entries.len() > limit {
+            return Err(self.error(Problem::TooMany { found: entries.len(), limit }));
+        }
+        let entry = |(name, value): (&'v String, &'v Value)| {
+            let path = format!("{}.{}", self.path(), crate::text::Shown(name));
+            (name.clone(), Self { value, path, notes: self.notes })
+        };
+        Ok(entries.iter().map(entry).collect())
+    }
+
+    /// A point in time.
+    pub(super) fn time(&self) -> Result<Time, SettingsError> {
+        let text = self.text()?;
+        Time::parse(text).ok_or_else(|| self.error(Problem::Time(text.to_owned())))
+    }
+
+    /// A digest.
+    pub(super) fn digest(&self) -> Result<ImageDigest, SettingsError> {
+        let text = self.text()?;
+        ImageDigest::parse(text).map_err(|_| self.error(Problem::Digest(text.to_owned())))
+    }
+
     fn mistyped(&self, expected: &'static str) -> SettingsError {
         let found = Found::of(self.value);
         self.error(if found == Found::Null {
@@ -151,7 +181,7 @@ impl<'v> Mapping<'v> {
 
     fn check_field(&self, name: &str) -> Result<(), SettingsError> {
         match self.table.fields.iter().find(|field| field.name == name).map(|field| &field.support) {
-            Some(Support::Implemented) => Ok(()),
+            Some(Support::Implemented(_)) => Ok(()),
             Some(Support::Inert(why)) => {
                 self.notes.add(&self.path_of(name), &format!("has no effect; {why}"));
                 Ok(())
@@ -161,7 +191,7 @@ impl<'v> Mapping<'v> {
             }
             None => {
                 let fields = self.table.fields.iter();
-                let implemented = fields.filter(|field| matches!(field.support, Support::Implemented));
+                let implemented = fields.filter(|field| matches!(field.support, Support::Implemented(_)));
                 Err(SettingsError::at(
                     self.path_of(name),
                     Problem::UnknownField {

@@ -3,7 +3,7 @@
 use super::{Denied, Failure, Reason};
 use crate::limits::MAX_MESSAGE_CHARS;
 use crate::text::{Shown, counted, cut};
-use crate::verify::{AttachedSignatures, Shortfall, Unmet};
+use crate::verify::{AttachedSignatures, MissingSigner, Shortfall, Unmet};
 use crate::workload::ImageSite;
 
 /// Where the next steps are told at length.
@@ -41,7 +41,8 @@ pub fn denial(denied: &Denied) -> String {
     cut(&message, MAX_MESSAGE_CHARS)
 }
 
-fn line(site: &ImageSite, failure: &Failure) -> String {
+/// What failed and why, for one image.
+pub(super) fn line(site: &ImageSite, failure: &Failure) -> String {
     let mut line = format!("{} {}", Shown(site.path()), Shown(site.image()));
     if let Some(digest) = failure.digest() {
         line.push_str(&format!(" ({})", digest.short()));
@@ -64,9 +65,15 @@ fn reason(reason: &Reason) -> String {
         Reason::Unmatched => format!("{reason}; add it to a rule's imageReferences"),
         Reason::Unpinned => format!("{reason}; pin it as NAME:TAG@sha256:…, or set `mutateDigest: true`"),
         Reason::Unmet(Unmet::Shortfall(shortfall)) => self::shortfall(shortfall),
-        Reason::Reference(_) | Reason::Registry(_) | Reason::Unmet(_) | Reason::Incomplete => {
-            reason.to_string()
+        Reason::Child { digest, reason } => {
+            format!("image {} of the index: {}", digest.short(), self::reason(reason))
         }
+        Reason::Reference(_)
+        | Reason::Registry(_)
+        | Reason::Keys(_)
+        | Reason::Revoked
+        | Reason::Unmet(_)
+        | Reason::Incomplete => reason.to_string(),
     }
 }
 
@@ -75,7 +82,8 @@ fn shortfall(shortfall: &Shortfall) -> String {
     if attached.for_this_image == 0 {
         return nothing_for_this_image(attached);
     }
-    let missing = shortfall.missing.join(", ");
+    let missing: Vec<String> = shortfall.missing.iter().map(missing_signer).collect();
+    let missing = missing.join(", ");
     let wanted = if shortfall.missing.len() > 1 || !shortfall.found.is_empty() {
         format!("{} needs {} signers", shortfall.set, shortfall.required)
     } else {
@@ -93,6 +101,14 @@ fn shortfall(shortfall: &Shortfall) -> String {
         text.push_str(&format!("; {} malformed", counted(attached.malformed, "signature")));
     }
     text
+}
+
+/// `key sha256:… (attestors[0].entries[0])`, and why their signature does not count, if there is one.
+fn missing_signer(missing: &MissingSigner) -> String {
+    match &missing.because {
+        Some(because) => format!("{}: {because}", missing.label),
+        None => missing.label.clone(),
+    }
 }
 
 fn nothing_for_this_image(attached: &AttachedSignatures) -> String {

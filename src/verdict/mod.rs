@@ -1,18 +1,21 @@
 //! The verdict: one outcome for each image, or the reasons why not.
 
+mod event;
 mod message;
 mod patch;
 mod response;
 
 use thiserror::Error;
 
+pub use event::event;
 pub use message::denial;
 pub use response::{settings_response, validation_response};
 
 use crate::image::{ImageDigest, ImageReference, ReferenceError};
-use crate::registry::RegistryError;
+use crate::registry::{KeySourceError, RegistryError};
 use crate::requirement::{Rule, RuleName};
 use crate::settings::SettingsError;
+use crate::time::Time;
 use crate::verify::{Unmet, VerifiedImage};
 use crate::workload::{ImageSite, RequestError, RunsNothing, WorkloadError};
 
@@ -45,18 +48,26 @@ pub struct ImageOutcome {
     pub reference: ImageReference,
     /// Why it does not.
     pub outcome: Outcome,
+    /// What is changed at its place.
+    pub change: Change,
+    /// What rules that only audit would have denied.
+    pub would_deny: Vec<Failure>,
+}
+
+/// What is changed at the place of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    /// The digest is written into the image.
+    pub pin: bool,
+    /// The image is always pulled.
+    pub pull_always: bool,
 }
 
 /// Why an image does not stand in the way.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Every rule that binds it is met.
-    Verified {
-        /// The proof.
-        image: VerifiedImage,
-        /// Whether the digest is patched in.
-        pin: bool,
-    },
+    Verified(VerifiedImage),
     /// Every rule that names it skips it.
     Exempt,
     /// No rule names it, and the settings let it pass.
@@ -64,6 +75,19 @@ pub enum Outcome {
         /// Whether to warn.
         warn: bool,
     },
+    /// An exception stands for it.
+    Excepted {
+        /// The digest the exception names.
+        digest: ImageDigest,
+        /// Until when.
+        until: Time,
+        /// Why.
+        reason: String,
+    },
+    /// It is pinned, the UPDATE does not change it, and the settings let that pass.
+    Unchanged,
+    /// Only rules that audit bind it.
+    Audited,
 }
 
 /// A denied request.
@@ -118,6 +142,20 @@ pub enum Reason {
     /// No signature is attached that we can read.
     #[error("no signature this policy can read")]
     NoSignature,
+    /// It is revoked.
+    #[error("this image is revoked")]
+    Revoked,
+    /// The keys of the rule cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeySourceError),
+    /// An image of the index failed.
+    #[error("image {} of the index: {reason}", digest.short())]
+    Child {
+        /// The image.
+        digest: ImageDigest,
+        /// Why.
+        reason: Box<Reason>,
+    },
     /// Its signatures do not meet the rule, or too many would have to be verified.
     #[error(transparent)]
     Unmet(#[from] Unmet),
@@ -163,12 +201,31 @@ impl Accepted {
         Self(Why::RunsNothing(why))
     }
 
+    /// Why nothing had to be verified, where that is so.
+    #[must_use]
+    pub fn why_nothing(&self) -> Option<RunsNothing> {
+        match &self.0 {
+            Why::RunsNothing(why) => Some(*why),
+            Why::Images(_) => None,
+        }
+    }
+
     /// The images and their outcomes; none where the request runs nothing.
     pub fn images(&self) -> &[(ImageSite, ImageOutcome)] {
         match &self.0 {
             Why::RunsNothing(_) => &[],
             Why::Images(images) => images,
         }
+    }
+}
+
+impl ImageOutcome {
+    pub(crate) fn unchanged(reference: ImageReference, outcome: Outcome) -> Self {
+        Self { reference, outcome, change: Change::default(), would_deny: Vec::new() }
+    }
+
+    pub(crate) fn with(self, would_deny: Vec<Failure>) -> Self {
+        Self { would_deny, ..self }
     }
 }
 
@@ -231,13 +288,28 @@ impl Failure {
 impl Reason {
     fn denial(&self) -> Denial {
         match self {
+            Self::Child { reason, .. } => reason.denial(),
             Self::Registry(_)
             | Self::Incomplete
-            | Self::Unmet(Unmet::TooManyVerifications | Unmet::TooManyAssignments) => Denial::Undecided,
+            | Self::Keys(
+                KeySourceError::NotReadable { .. }
+                | KeySourceError::NoNamespace { .. }
+                | KeySourceError::OutOfTime,
+            )
+            | Self::Unmet(
+                Unmet::TooManyVerifications
+                | Unmet::TooManyAssignments
+                | Unmet::TooManyCandidates
+                | Unmet::NoProof,
+            ) => Denial::Undecided,
             Self::Reference(_)
             | Self::Unmatched
             | Self::Unpinned
             | Self::NoSignature
+            | Self::Revoked
+            | Self::Keys(
+                KeySourceError::NoField { .. } | KeySourceError::Key { .. } | KeySourceError::TooFewKeys,
+            )
             | Self::Unmet(Unmet::Shortfall(_)) => Denial::Rejected,
         }
     }

@@ -6,10 +6,13 @@ use kubewarden_policy_sdk::response::ValidationResponse;
 use kubewarden_policy_sdk::settings::SettingsValidationResponse;
 use serde_json::Value;
 
-use super::{Accepted, Outcome, Verdict, denial, patch};
+use super::message::line;
+use super::{Accepted, ImageOutcome, Outcome, Verdict, denial, patch};
 use crate::limits::{MAX_ANNOTATION_CHARS, MAX_WARNING_CHARS, MAX_WARNINGS};
 use crate::settings::SettingsError;
 use crate::text::{Shown, cut};
+use crate::verify::{RuleProof, VerifiedImage, VerifiedSignature};
+use crate::workload::ImageSite;
 
 /// The answer to `validate`.
 #[must_use]
@@ -43,49 +46,90 @@ pub fn settings_response(result: Result<(), &SettingsError>) -> SettingsValidati
 /// What was verified and by whom, and what was not looked at: for the API server's audit log.
 fn audit_annotations(accepted: &Accepted) -> HashMap<String, String> {
     let mut annotations: HashMap<String, String> = HashMap::new();
-    for (site, image) in accepted.images() {
-        let (key, value) = match &image.outcome {
-            Outcome::Verified { image: verified, .. } => {
-                let proofs: Vec<String> = verified
-                    .proofs()
-                    .iter()
-                    .map(|proof| {
-                        let signers: Vec<String> = proof.signers().iter().map(ToString::to_string).collect();
-                        format!("rule {} by {}", proof.rule(), signers.join(" and "))
-                    })
-                    .collect();
-                let name = image.reference.pinned_to(verified.digest());
-                ("verified-images", format!("{} {}: {}", site.path(), Shown(&name), proofs.join(", ")))
-            }
-            Outcome::Exempt => ("skipped-images", format!("{} {}", site.path(), Shown(site.image()))),
-            Outcome::Unmatched { .. } => {
-                ("unmatched-images", format!("{} {}", site.path(), Shown(site.image())))
-            }
-        };
+    let mut add = |key: &str, value: String| {
         let all = annotations.entry(key.to_owned()).or_default();
         if !all.is_empty() {
             all.push_str("; ");
         }
         all.push_str(&value);
+    };
+    for (site, image) in accepted.images() {
+        let place = format!("{} {}", Shown(site.path()), Shown(site.image()));
+        match &image.outcome {
+            Outcome::Verified(verified) => add("verified-images", proofs(site, image, verified)),
+            Outcome::Excepted { digest, until, reason } => {
+                add("excepted-images", format!("{place} {digest} until {until}: {}", Shown(reason)));
+            }
+            Outcome::Exempt => add("skipped-images", place),
+            Outcome::Unmatched { .. } => add("unmatched-images", place),
+            Outcome::Unchanged => add("unchanged-images", place),
+            Outcome::Audited => add("audited-images", place),
+        }
+        for failure in &image.would_deny {
+            add("would-deny", line(site, failure));
+        }
+        if stays_unpinned(image) {
+            add("unpinned-images", format!("{} {}", Shown(site.path()), Shown(site.image())));
+        }
     }
     annotations.into_iter().map(|(key, all)| (key, cut(&all, MAX_ANNOTATION_CHARS))).collect()
 }
 
-fn warnings(accepted: &Accepted) -> Vec<String> {
-    let warning = |(site, image): &(_, super::ImageOutcome)| {
-        let site: &crate::workload::ImageSite = site;
-        let text = match &image.outcome {
-            Outcome::Unmatched { warn: true } => {
-                "no rule of the policy names this image; it was not verified"
-            }
-            Outcome::Verified { pin: false, .. } if image.reference.digest().is_none() => {
-                "verified, but not pinned: the tag may mean another image when it is pulled"
-            }
-            Outcome::Verified { .. } | Outcome::Unmatched { warn: false } | Outcome::Exempt => return None,
-        };
-        Some(cut(&format!("{} {}: {text}", site.path(), Shown(site.image())), MAX_WARNING_CHARS))
+/// `spec.containers[0] image@digest: rule "a" by key x, rule "b" by key y and key z`
+fn proofs(site: &ImageSite, image: &ImageOutcome, verified: &VerifiedImage) -> String {
+    let own_name = verified.image().repository().cosign_name();
+    let signature = |signature: &VerifiedSignature| {
+        let mut text = signature.signer().to_string();
+        if signature.docker_reference() != own_name {
+            text.push_str(&format!(" as {}", Shown(signature.docker_reference())));
+        }
+        for (name, value) in signature.annotations() {
+            text.push_str(&format!(" with {}={}", Shown(name), Shown(value)));
+        }
+        text
     };
-    accepted.images().iter().filter_map(warning).take(MAX_WARNINGS).collect()
+    let proof = |proof: &RuleProof| {
+        let signatures: Vec<String> = proof.signatures().iter().map(signature).collect();
+        format!("rule {} by {}", proof.rule(), signatures.join(" and "))
+    };
+    let proofs: Vec<String> = verified.proofs().iter().map(proof).collect();
+    let name = image.reference.pinned_to(verified.digest());
+    format!("{} {}: {}", Shown(site.path()), Shown(&name), proofs.join(", "))
+}
+
+fn warnings(accepted: &Accepted) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (site, image) in accepted.images() {
+        let mut warn = |text: &str| {
+            let text = format!("{} {}: {text}", Shown(site.path()), Shown(site.image()));
+            warnings.push(cut(&text, MAX_WARNING_CHARS));
+        };
+        match &image.outcome {
+            Outcome::Unmatched { warn: true } => {
+                warn("no rule of the policy names this image; it was not verified");
+            }
+            Outcome::Excepted { until, reason, .. } => {
+                warn(&format!("accepted by an exception until {until}: {}", Shown(reason)));
+            }
+            Outcome::Verified(_)
+            | Outcome::Unmatched { warn: false }
+            | Outcome::Exempt
+            | Outcome::Unchanged
+            | Outcome::Audited => {}
+        }
+        if stays_unpinned(image) {
+            warn("verified, but not pinned: the tag may mean another image when it is pulled");
+        }
+        for failure in &image.would_deny {
+            warnings.push(cut(&format!("would deny: {}", line(site, failure)), MAX_WARNING_CHARS));
+        }
+    }
+    warnings.truncate(MAX_WARNINGS);
+    warnings
+}
+
+fn stays_unpinned(image: &ImageOutcome) -> bool {
+    matches!(image.outcome, Outcome::Verified(_)) && image.reference.digest().is_none() && !image.change.pin
 }
 
 fn some_unless_empty<T: IntoIterator>(collection: T) -> Option<T>

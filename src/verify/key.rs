@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::image::hex;
 use crate::limits::MAX_KEY_BYTES;
 use crate::text::Shown;
+use crate::time::Time;
 
 /// A public key that signatures can be verified with. Two keys are equal if they are the same key,
 /// however they were written.
@@ -90,6 +91,15 @@ pub enum SignatureError {
     /// Not made by this key over this payload.
     #[error("not signed by this key")]
     WrongKey,
+    /// Made by this key, which is revoked.
+    #[error("the key is revoked")]
+    Revoked,
+    /// Made by this key, which no longer counts.
+    #[error("the key ceased to count at {0}")]
+    Expired(Time),
+    /// Made by this key, without an annotation that is required.
+    #[error("an annotation is missing")]
+    Annotations,
 }
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -152,18 +162,18 @@ impl PublicKey {
         self.fingerprint
     }
 
-    /// Verifies a signature over a message with a known SHA-256 digest.
+    /// Verifies a signature over a message.
     ///
     /// ECDSA signatures are strict DER (RFC 3279 section 2.2.3); a high `s` is accepted, as Go and
     /// cosign do.
     ///
     /// # Errors
     /// [`SignatureError`] when the signature is malformed or not by this key.
-    pub(super) fn verify(&self, message_sha256: &[u8; 32], signature: &[u8]) -> Result<(), SignatureError> {
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         match &self.algorithm {
             Algorithm::EcdsaP256(key) => {
                 let signature = DerSignature::try_from(signature).map_err(|_| SignatureError::Malformed)?;
-                key.verify_prehash(message_sha256, &signature).map_err(|_| SignatureError::WrongKey)
+                key.verify_prehash(&Sha256::digest(message), &signature).map_err(|_| SignatureError::WrongKey)
             }
         }
     }
@@ -249,8 +259,7 @@ mod tests {
             let keys = PublicKey::parse_all(&group.pem).unwrap();
             assert_eq!(keys, [PublicKey::from_spki(&group.der).unwrap()]);
             for test in group.tests {
-                let digest: [u8; 32] = Sha256::digest(&test.msg).into();
-                let verified = keys[0].verify(&digest, &test.sig);
+                let verified = keys[0].verify(&test.msg, &test.sig);
                 let valid = test.result == TestResult::Valid;
                 assert_eq!(verified.is_ok(), valid, "{} {} {verified:?}", test.tc_id, test.comment);
                 results.push(valid);

@@ -1,32 +1,41 @@
-//! Verifying signatures, and counting who made them. Knows neither the SDK nor the registry's protocol.
+//! Verifying signatures, and counting who made them. Knows neither the SDK nor the registry; the time is
+//! an argument.
 //!
 //! A [`VerifiedSignature`] can only be made here, after our own call has verified the signature over the
 //! rebuilt payload:
 //!
-//! ```compile_fail
-//! # use sigwarden::verify::VerifiedSignature;
-//! let forged = VerifiedSignature { };
+//! ```compile_fail,E0451
+//! use sigwarden::verify::VerifiedSignature;
+//! fn forge(real: VerifiedSignature, digest: sigwarden::image::ImageDigest) -> VerifiedSignature {
+//!     VerifiedSignature { digest, ..real }
+//! }
 //! ```
 
-mod image;
 mod key;
+mod proof;
 mod quorum;
+mod verifier;
 
-pub use image::{AttachedSignatures, RuleProof, Shortfall, Unmet, VerifiedImage, Verifier};
 pub use key::{Fingerprint, KeyError, KeyKind, PublicKey, SignatureError};
+pub use proof::{RuleProof, VerifiedImage};
 pub use quorum::Signer;
+pub use verifier::{Attached, AttachedSignatures, MissingSigner, Question, Shortfall, Unmet, Verifier};
+
+use std::collections::BTreeMap;
 
 use crate::attached::UnverifiedSignature;
 use crate::image::ImageDigest;
 use crate::payload::Payload;
 use crate::requirement::{RequiredIdentity, SignerRequirement};
+use crate::time::Time;
 
-/// A signature that holds: this signer signed this image under this name.
+/// A signature that holds: this signer signed this image under this name, with these annotations.
 #[must_use]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedSignature {
     digest: ImageDigest,
     docker_reference: String,
+    annotations: BTreeMap<String, String>,
     signer: Signer,
 }
 
@@ -39,14 +48,31 @@ impl VerifiedSignature {
         wanted: &SignerRequirement,
         payload: &Payload,
         signature: &UnverifiedSignature,
+        revoked: &[Fingerprint],
+        now: Time,
     ) -> Result<Self, SignatureError> {
         let signer = match &wanted.identity {
             RequiredIdentity::Key(key) => {
-                key.verify(payload.sha256(), signature.signature())?;
+                key.verify(payload.as_bytes(), signature.signature())?;
+                if revoked.contains(&key.fingerprint()) {
+                    return Err(SignatureError::Revoked);
+                }
                 Signer::Key(key.fingerprint())
             }
         };
-        Ok(Self { digest: payload.digest(), docker_reference: payload.docker_reference().to_owned(), signer })
+        if let Some(not_after) = wanted.terms.not_after.filter(|not_after| now > *not_after) {
+            return Err(SignatureError::Expired(not_after));
+        }
+        let carries = |(name, value): (&String, &String)| payload.annotations().get(name) == Some(value);
+        if !wanted.terms.annotations.iter().all(carries) {
+            return Err(SignatureError::Annotations);
+        }
+        Ok(Self {
+            digest: payload.digest(),
+            docker_reference: payload.docker_reference().to_owned(),
+            annotations: payload.annotations().clone(),
+            signer,
+        })
     }
 
     /// The digest it is for.
@@ -59,6 +85,12 @@ impl VerifiedSignature {
     #[must_use]
     pub fn docker_reference(&self) -> &str {
         &self.docker_reference
+    }
+
+    /// The annotations that are signed with it.
+    #[must_use]
+    pub fn annotations(&self) -> &BTreeMap<String, String> {
+        &self.annotations
     }
 
     /// Who signed.

@@ -16,6 +16,13 @@ pub(super) struct Kind {
     pub(super) pod_spec: &'static [&'static str],
 }
 
+impl Kind {
+    /// Whether the object is of this kind.
+    pub(super) fn check(&self, object: &Value) -> Result<(), WorkloadError> {
+        check_object(self.group, self.version, self.kind, object)
+    }
+}
+
 /// Which images a request on a kind's resource or subresource brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placement {
@@ -84,6 +91,11 @@ pub(super) fn find(
     }
 }
 
+/// Whether a kind is one of these; without a group, whether one of these has its name.
+pub(super) fn is_built_in(group: Option<&str>, kind: &str) -> bool {
+    KINDS.iter().any(|known| known.kind == kind && group.is_none_or(|group| group == known.group))
+}
+
 fn is_kind_of_a_subresource(kind: &GroupVersionKind) -> bool {
     matches!(
         (kind.group.as_str(), kind.kind.as_str()),
@@ -106,20 +118,21 @@ pub(super) fn subresource(kind: &Kind, name: &str) -> Result<Placement, Workload
     }
 }
 
-/// The object must say of itself what the request says of it.
-pub(super) fn check_object(kind: &Kind, object: &Value) -> Result<(), WorkloadError> {
+/// The object must say of itself what its resource, or its extractor, says of it.
+pub(super) fn check_object(
+    group: &str,
+    version: &str,
+    kind: &str,
+    object: &Value,
+) -> Result<(), WorkloadError> {
     let text = |field| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    let expected_version = if kind.group.is_empty() {
-        kind.version.to_owned()
-    } else {
-        format!("{}/{}", kind.group, kind.version)
-    };
-    if text("kind") == kind.kind && text("apiVersion") == expected_version {
+    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    if text("kind") == kind && text("apiVersion") == api_version {
         return Ok(());
     }
     Err(WorkloadError::KindMismatch {
         object: format!("{} {}", text("apiVersion"), text("kind")),
-        request: format!("{expected_version} {}", kind.kind),
+        request: format!("{api_version} {kind}"),
     })
 }
 

@@ -1,11 +1,14 @@
 //! From an admission request to every image the object would run.
 
+mod extractor;
 mod kinds;
 mod podspec;
 mod request;
 
+use serde_json::Value;
 use thiserror::Error;
 
+pub use extractor::{Extractor, ExtractorKind, ExtractorPath};
 pub use podspec::ImageSite;
 pub use request::{AdmissionRequest, GroupVersionKind, GroupVersionResource, RequestError};
 
@@ -36,7 +39,11 @@ pub enum RunsNothing {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WorkloadError {
     /// A kind this policy does not know.
-    #[error("this policy cannot tell the images of `{}`; remove it from the policy's rules", Shown(.0))]
+    #[error(
+        "this policy cannot tell the images of `{}`; add it to `imageExtractors`, or remove it from the policy's \
+         rules",
+        Shown(.0)
+    )]
     UnknownKind(String),
     /// A subresource this policy does not know.
     #[error("this policy cannot tell the images of the subresource `{}`", Shown(.0))]
@@ -74,6 +81,9 @@ pub enum WorkloadError {
     /// A container or an image volume without an image.
     #[error("`{}` is missing or empty, and what would be filled in later cannot be verified now", Shown(.0))]
     NoImage(String),
+    /// A custom resource in which the extractor's paths find no image.
+    #[error("the paths of `imageExtractors` find no image in this object; correct them, or the object")]
+    NothingExtracted,
     /// A pod without containers.
     #[error("`{}` has no containers", Shown(.0))]
     NoContainers(String),
@@ -89,33 +99,36 @@ pub enum WorkloadError {
 ///
 /// # Errors
 /// [`WorkloadError`] when that cannot be told for certain.
-pub fn images(request: &AdmissionRequest) -> Result<Workload, WorkloadError> {
+pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Workload, WorkloadError> {
     match request.operation.as_str() {
         "DELETE" => return Ok(Workload::RunsNothing(RunsNothing::Delete)),
         "CREATE" | "UPDATE" => {}
         other => return Err(WorkloadError::UnknownOperation(other.to_owned())),
     }
-    let kind = kinds::find(&request.kind, &request.resource)?;
-    let only_ephemeral = match kinds::subresource(kind, request.sub_resource.as_deref().unwrap_or_default())?
-    {
-        Placement::Whole => false,
-        Placement::EphemeralContainers => true,
-        Placement::NoImages => return Ok(Workload::RunsNothing(RunsNothing::Subresource)),
-    };
+    let (form, placement) = form(request, extractors)?;
+    if placement == Placement::NoImages {
+        return Ok(Workload::RunsNothing(RunsNothing::Subresource));
+    }
     let object = request.object.as_ref().ok_or(WorkloadError::NoObject)?;
-    kinds::check_object(kind, object)?;
+    match &form {
+        Form::BuiltIn(kind) => kind.check(object)?,
+        Form::Custom(_) => {
+            let kind = &request.kind;
+            kinds::check_object(&kind.group, &kind.version, &kind.kind, object)?;
+        }
+    }
 
     let old = request.old_object.as_ref();
-    let mut sites = podspec::sites(object, kind)?;
+    let mut sites = form.sites(object)?;
     let before = match old {
         // An old object we cannot read has no unchanged image.
-        Some(old) => podspec::sites(old, kind).unwrap_or_default(),
+        Some(old) => form.sites(old).unwrap_or_default(),
         None => Vec::new(),
     };
     for site in &mut sites {
         site.compare(&before);
     }
-    if only_ephemeral {
+    if placement == Placement::EphemeralContainers {
         // What runs already was admitted with the pod, and a patch of it would be refused.
         sites.retain(ImageSite::is_changed);
     }
@@ -128,6 +141,44 @@ pub fn images(request: &AdmissionRequest) -> Result<Workload, WorkloadError> {
         return Ok(Workload::RunsNothing(RunsNothing::Subresource));
     }
     Ok(Workload::Runs(sites))
+}
+
+/// How the images of an object are found.
+enum Form<'e> {
+    BuiltIn(&'static kinds::Kind),
+    Custom(&'e Extractor),
+}
+
+impl Form<'_> {
+    fn sites(&self, object: &Value) -> Result<Vec<ImageSite>, WorkloadError> {
+        match self {
+            Self::BuiltIn(kind) => podspec::sites(object, kind),
+            Self::Custom(extractor) => extractor::sites(object, extractor),
+        }
+    }
+}
+
+fn form<'e>(
+    request: &AdmissionRequest,
+    extractors: &'e [Extractor],
+) -> Result<(Form<'e>, Placement), WorkloadError> {
+    let subresource = request.sub_resource.as_deref().unwrap_or_default();
+    let unknown = match kinds::find(&request.kind, &request.resource) {
+        Ok(kind) => return Ok((Form::BuiltIn(kind), kinds::subresource(kind, subresource)?)),
+        Err(error) => error,
+    };
+    let of_this_kind = extractors.iter().find(|extractor| extractor.kind.is(&request.kind));
+    match (unknown, of_this_kind) {
+        (WorkloadError::UnknownKind(_), Some(extractor)) => {
+            let placement = match subresource {
+                "" => Placement::Whole,
+                "status" => Placement::NoImages,
+                other => return Err(WorkloadError::UnknownSubresource(other.to_owned())),
+            };
+            Ok((Form::Custom(extractor), placement))
+        }
+        (error, _) => Err(error),
+    }
 }
 
 impl RunsNothing {

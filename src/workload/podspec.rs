@@ -14,6 +14,7 @@ pub struct ImageSite {
     name: String,
     image: String,
     changed: bool,
+    custom: bool,
 }
 
 /// Every image of the object, in the order written.
@@ -73,7 +74,13 @@ impl ImageSite {
             name: named.value.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
             image,
             changed: true,
+            custom: false,
         })
+    }
+
+    /// An image of a custom resource.
+    pub(super) fn at(pointer: String, path: String, image: String) -> Self {
+        Self { pointer, path, name: String::new(), image, changed: true, custom: true }
     }
 
     /// Notes whether the old object had the same image in the same place and container.
@@ -99,6 +106,14 @@ impl ImageSite {
     #[must_use]
     pub fn image(&self) -> &str {
         &self.image
+    }
+
+    /// The mapping that has the image's pull policy, as a JSON Pointer, and the field it has there.
+    #[must_use]
+    pub fn pull_policy(&self) -> Option<(&str, &'static str)> {
+        let image_volume = self.pointer.strip_suffix("/reference").map(|holder| (holder, "pullPolicy"));
+        let container = self.pointer.strip_suffix("/image").map(|holder| (holder, "imagePullPolicy"));
+        if self.custom { None } else { image_volume.or(container) }
     }
 
     /// Whether this request brings or changes it.

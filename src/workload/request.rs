@@ -20,6 +20,9 @@ pub struct AdmissionRequest {
     /// The subresource, if any.
     #[serde(default)]
     pub sub_resource: Option<String>,
+    /// The namespace, for objects that have one.
+    #[serde(default)]
+    pub namespace: Option<String>,
     /// CREATE, UPDATE, DELETE or CONNECT.
     pub operation: String,
     /// The object as it would be stored.

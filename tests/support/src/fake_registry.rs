@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sigwarden::image::ImageReference;
 use sigwarden::registry::{Clock, Host, HostError, Operation};
+use sigwarden::requirement::KeySourceKind;
+use sigwarden::time::Time;
 
 use crate::forge::{self, Key};
 
@@ -23,6 +25,7 @@ pub struct FakeRegistry {
     answers: BTreeMap<(&'static str, String), Result<Vec<u8>, String>>,
     calls: RefCell<Calls>,
     call_takes: Duration,
+    now: Option<Time>,
 }
 
 /// How the calls are named here.
@@ -84,6 +87,16 @@ impl FakeRegistry {
         self.answers.insert((operation, image.to_owned()), Ok(answer));
     }
 
+    /// Stores an object of the cluster.
+    pub fn store(&mut self, kind: &str, namespace: &str, name: &str, object: Value) {
+        self.answer("object", &format!("{kind} {namespace}/{name}"), object);
+    }
+
+    /// Sets the time.
+    pub fn set_now(&mut self, now: &str) {
+        self.now = Time::parse(now);
+    }
+
     /// Lets a call fail with the host's words.
     pub fn fail(&mut self, operation: &'static str, image: &str, words: &str) {
         self.answers.insert((operation, image.to_owned()), Err(words.to_owned()));
@@ -123,11 +136,24 @@ impl Host for FakeRegistry {
     fn call(&self, operation: Operation, image: &str) -> Result<Vec<u8>, HostError> {
         self.ask(name(operation), image).map_err(HostError)
     }
+
+    fn object(&self, kind: KeySourceKind, namespace: &str, name: &str) -> Result<Vec<u8>, HostError> {
+        let kind = match kind {
+            KeySourceKind::Secret => "Secret",
+            KeySourceKind::ConfigMap => "ConfigMap",
+        };
+        self.ask("object", &format!("{kind} {namespace}/{name}")).map_err(HostError)
+    }
 }
 
 impl Clock for FakeRegistry {
     fn elapsed(&self) -> Duration {
         let calls = u32::try_from(self.calls.borrow().len()).unwrap();
         self.call_takes.saturating_mul(calls)
+    }
+
+    /// The first of January 2026, unless another time is set.
+    fn now(&self) -> Time {
+        self.now.unwrap_or_else(|| Time::from_unix(1_767_225_600))
     }
 }

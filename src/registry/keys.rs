@@ -1,0 +1,103 @@
+//! Public keys kept in the cluster: in a Secret, as `cosign generate-key-pair k8s://…` makes it, or in a
+//! ConfigMap. What they hold is trusted (see the threat model), and never shown.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{Clock, Host};
+use crate::limits::{EVALUATION_BUDGET, MAX_OBJECT_BYTES};
+use crate::requirement::{ImpossibleCount, KeySource, KeySourceKind};
+use crate::text::Shown;
+use crate::verify::{KeyError, PublicKey};
+
+/// Why there are no keys.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeySourceError {
+    /// The host does not hand it over, or it is not there.
+    #[error(
+        "{source_name} cannot be read ({}); the policy needs it in `contextAwareResources`, and the policy-server's \
+         service account needs the RBAC rule to get it",
+        Shown(host)
+    )]
+    NotReadable {
+        /// The object.
+        source_name: String,
+        /// The host's words.
+        host: String,
+    },
+    /// Its data has no such field.
+    #[error("{source_name} has no field `{}`", Shown(key))]
+    NoField {
+        /// The object.
+        source_name: String,
+        /// The field.
+        key: String,
+    },
+    /// What the field holds is no keys.
+    #[error("field `{}` of {source_name}: {error}", Shown(key))]
+    Key {
+        /// The object.
+        source_name: String,
+        /// The field.
+        key: String,
+        /// What is wrong.
+        error: KeyError,
+    },
+    /// It is not clear in which namespace to look.
+    #[error("{source_name}: the request has no namespace; write one in the settings")]
+    NoNamespace {
+        /// The object.
+        source_name: String,
+    },
+    /// Fewer keys than the count asks for.
+    #[error("its keys are fewer than `count` asks for")]
+    TooFewKeys,
+    /// No time left to ask.
+    #[error("out of time: {} ms are allowed for one request", EVALUATION_BUDGET.as_millis())]
+    OutOfTime,
+}
+
+impl From<ImpossibleCount> for KeySourceError {
+    fn from(_: ImpossibleCount) -> Self {
+        Self::TooFewKeys
+    }
+}
+
+pub(super) fn read(
+    host: &dyn Host,
+    clock: &dyn Clock,
+    source: &KeySource,
+    request_namespace: Option<&str>,
+) -> Result<Vec<PublicKey>, KeySourceError> {
+    let source_name = source.to_string();
+    let namespace =
+        source.namespace.as_deref().or(request_namespace).filter(|namespace| !namespace.is_empty());
+    let Some(namespace) = namespace else { return Err(KeySourceError::NoNamespace { source_name }) };
+    if clock.elapsed() >= EVALUATION_BUDGET {
+        return Err(KeySourceError::OutOfTime);
+    }
+    let not_readable = |host: &str| KeySourceError::NotReadable {
+        source_name: source_name.clone(),
+        host: host.lines().next().unwrap_or_default().to_owned(),
+    };
+    let json = host.object(source.kind, namespace, &source.name).map_err(|error| not_readable(&error.0))?;
+    if json.len() > MAX_OBJECT_BYTES {
+        return Err(not_readable("the object is too long"));
+    }
+    let object: Value = serde_json::from_slice(&json).map_err(|_| not_readable("the answer is not JSON"))?;
+    let no_field = || KeySourceError::NoField { source_name: source_name.clone(), key: source.key.clone() };
+    let text = object.get("data").and_then(|data| data.get(&source.key)).and_then(Value::as_str);
+    let text = text.ok_or_else(no_field)?;
+    let wrong =
+        |error| KeySourceError::Key { source_name: source_name.clone(), key: source.key.clone(), error };
+    let pem = match source.kind {
+        KeySourceKind::ConfigMap => text.to_owned(),
+        KeySourceKind::Secret => {
+            let bytes = STANDARD.decode(text).map_err(|_| wrong(KeyError::NoPem))?;
+            String::from_utf8(bytes).map_err(|_| wrong(KeyError::NoPem))?
+        }
+    };
+    PublicKey::parse_all(&pem).map_err(wrong)
+}

@@ -1,0 +1,88 @@
+//! What is proven of an image as a whole.
+
+use super::VerifiedSignature;
+use crate::image::{ImageDigest, ResolvedImage};
+use crate::requirement::{Rule, RuleName};
+
+/// One rule met by one image.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleProof {
+    image: ResolvedImage,
+    rule: RuleName,
+    signatures: Vec<VerifiedSignature>,
+}
+
+/// An image for which every rule that binds it is met.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct VerifiedImage {
+    image: ResolvedImage,
+    proofs: Vec<RuleProof>,
+}
+
+impl RuleProof {
+    /// A rule met by these signatures. `None` where there are none, or one is for another image.
+    pub(super) fn new(
+        rule: &RuleName,
+        image: &ResolvedImage,
+        signatures: Vec<VerifiedSignature>,
+    ) -> Option<Self> {
+        let all_for_this = signatures.iter().all(|signature| signature.digest() == image.digest());
+        let proven = all_for_this && !signatures.is_empty();
+        proven.then(|| Self { image: image.clone(), rule: rule.clone(), signatures })
+    }
+
+    /// A rule met by an index, because it is met by each image in it. `None` where an image has no proof,
+    /// or there is no image.
+    #[must_use]
+    pub fn of_index(index: &ResolvedImage, children: &[ImageDigest], proofs: Vec<Self>) -> Option<Self> {
+        let rule = proofs.first()?.rule.clone();
+        let is_met = |child: &ImageDigest| {
+            proofs.iter().any(|proof| proof.image == index.child(*child) && proof.rule == rule)
+        };
+        let proven = !children.is_empty() && children.iter().all(is_met);
+        let signatures = proofs.iter().flat_map(|proof| proof.signatures.clone()).collect();
+        proven.then(|| Self { image: index.clone(), rule, signatures })
+    }
+
+    /// The rule that is met.
+    #[must_use]
+    pub fn rule(&self) -> &RuleName {
+        &self.rule
+    }
+
+    /// The signatures that meet it; at least one.
+    pub fn signatures(&self) -> &[VerifiedSignature] {
+        &self.signatures
+    }
+}
+
+impl VerifiedImage {
+    /// An image for which each of the rules that bind it has its proof, and each proof is for this
+    /// image. `None` where one is missing: the caller has made a mistake, and must not accept.
+    #[must_use]
+    pub fn new(image: &ResolvedImage, binding: &[&Rule], proofs: Vec<RuleProof>) -> Option<Self> {
+        let is_met =
+            |rule: &&Rule| proofs.iter().any(|proof| proof.rule == rule.name && proof.image == *image);
+        let proven = !binding.is_empty() && binding.iter().all(is_met);
+        proven.then(|| Self { image: image.clone(), proofs })
+    }
+
+    /// The image.
+    #[must_use]
+    pub fn image(&self) -> &ResolvedImage {
+        &self.image
+    }
+
+    /// The digest that was verified.
+    #[must_use]
+    pub fn digest(&self) -> ImageDigest {
+        self.image.digest()
+    }
+
+    /// The rules met, at least one.
+    pub fn proofs(&self) -> &[RuleProof] {
+        &self.proofs
+    }
+}

@@ -1,0 +1,226 @@
+//! Whether the signatures attached to an image meet a rule.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::quorum::meet;
+use super::{Fingerprint, RuleProof, SignatureError, Signer, VerifiedSignature};
+use crate::attached::{LayerError, SignatureManifest, UnverifiedSignature};
+use crate::image::{Repository, ResolvedImage};
+use crate::limits::{MAX_ASSIGNMENT_STEPS, MAX_PAYLOAD_CANDIDATES, MAX_VERIFICATIONS};
+use crate::payload::{Candidates, Payload, PayloadError};
+use crate::requirement::{AttestorSet, RuleName, SignedIdentity, SignerRequirement};
+use crate::time::Time;
+
+/// The signatures attached to an image, by where they are kept: beside it, or in a repository for
+/// signatures.
+pub type Attached = BTreeMap<Option<Repository>, SignatureManifest>;
+
+/// Whether an image meets a rule: everything that decides it.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'q> {
+    /// The rule.
+    pub rule: &'q RuleName,
+    /// Its attestor sets; all must be met.
+    pub sets: &'q [AttestorSet],
+    /// The names the image may have been signed under elsewhere.
+    pub signed_identities: &'q [SignedIdentity],
+    /// The image.
+    pub image: &'q ResolvedImage,
+    /// What is attached to it.
+    pub attached: &'q Attached,
+    /// Keys that count for nothing.
+    pub revoked: &'q [Fingerprint],
+    /// What time it is.
+    pub now: Time,
+}
+
+/// Why a rule is not met.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unmet {
+    /// The signatures do not suffice: a rejection.
+    #[error(transparent)]
+    Shortfall(#[from] Shortfall),
+    /// More public-key operations than the limit: nothing is decided.
+    #[error("more than {MAX_VERIFICATIONS} signature verifications in one request")]
+    TooManyVerifications,
+    /// The search for signers was given up: nothing is decided.
+    #[error("more than {MAX_ASSIGNMENT_STEPS} ways to assign signers to entries")]
+    TooManyAssignments,
+    /// Too many combinations of known annotations: nothing is decided.
+    #[error("more than {MAX_PAYLOAD_CANDIDATES} combinations of `knownAnnotations` and `signedIdentities`")]
+    TooManyCandidates,
+    /// A set was met without a signature for this image: a mistake of ours, and never an acceptance.
+    #[error("a rule was met without a proof; please report this")]
+    NoProof,
+}
+
+/// What is missing from the signatures of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the signatures do not meet {set}")]
+pub struct Shortfall {
+    /// The set that is not met.
+    pub set: String,
+    /// How many of its entries must be met.
+    pub required: usize,
+    /// The signers wanted whose signature was found.
+    pub found: Vec<String>,
+    /// The signers wanted whose signature was not found.
+    pub missing: Vec<MissingSigner>,
+    /// What is attached to the image.
+    pub attached: AttachedSignatures,
+}
+
+/// A signer wanted whose signature was not found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingSigner {
+    /// Who, and where that stands in the rule.
+    pub label: String,
+    /// Why a signature that is theirs does not count.
+    pub because: Option<SignatureError>,
+}
+
+/// What is attached to an image, by how far it got.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttachedSignatures {
+    /// Signatures over this image, whoever made them.
+    pub for_this_image: usize,
+    /// Those among them that are malformed.
+    pub malformed: usize,
+    /// Layers that are no signatures.
+    pub malformed_layers: Vec<LayerError>,
+    /// Signatures whose payload is something else.
+    pub other_payloads: Vec<PayloadError>,
+}
+
+/// Verifies signatures, within the limit of one evaluation.
+#[derive(Debug, Default)]
+pub struct Verifier {
+    verifications: usize,
+}
+
+/// A signer wanted, and what was found of them.
+struct Wanted<'q> {
+    requirement: &'q SignerRequirement,
+    candidates: Candidates,
+    found: Vec<VerifiedSignature>,
+    because: Option<SignatureError>,
+}
+
+/// How far one signature got with any of the signers wanted.
+#[derive(Default)]
+struct Progress {
+    for_this_image: bool,
+    malformed: bool,
+    other_payload: Option<PayloadError>,
+}
+
+impl Verifier {
+    /// Verifies the signatures of an image for a rule: all of its attestor sets must be met.
+    ///
+    /// # Errors
+    /// [`Unmet`] with the first set that is not met and what was found.
+    pub fn verify(&mut self, question: &Question<'_>) -> Result<RuleProof, Unmet> {
+        let mut signatures = Vec::new();
+        for set in question.sets {
+            signatures.extend(self.set(question, set)?);
+        }
+        RuleProof::new(question.rule, question.image, signatures).ok_or(Unmet::NoProof)
+    }
+
+    fn set(&mut self, question: &Question<'_>, set: &AttestorSet) -> Result<Vec<VerifiedSignature>, Unmet> {
+        let mut wanted = Vec::new();
+        for requirement in set.signers() {
+            let candidates = Candidates::new(question.image, question.signed_identities, &requirement.terms)
+                .map_err(|_| Unmet::TooManyCandidates)?;
+            wanted.push(Wanted { requirement, candidates, found: Vec::new(), because: None });
+        }
+        let mut attached = AttachedSignatures::default();
+        for (repository, manifest) in question.attached {
+            attached.malformed_layers.extend_from_slice(manifest.malformed());
+            for signature in manifest.signatures() {
+                let progress = self.signature(question, &mut wanted, repository.as_ref(), signature)?;
+                if progress.for_this_image {
+                    attached.for_this_image = attached.for_this_image.saturating_add(1);
+                    attached.malformed = attached.malformed.saturating_add(usize::from(progress.malformed));
+                } else {
+                    attached.other_payloads.extend(progress.other_payload);
+                }
+                // What is there already may do, whatever else is attached.
+                if let Some(assigned) = assigned(set, &wanted)? {
+                    return Ok(assigned);
+                }
+            }
+        }
+        let label =
+            |wanted: &Wanted<'_>| format!("{} ({})", wanted.requirement.identity, wanted.requirement.place);
+        let missing = wanted.iter().filter(|wanted| wanted.found.is_empty());
+        Err(Unmet::Shortfall(Shortfall {
+            set: set.place().to_owned(),
+            required: set.required(),
+            found: wanted.iter().filter(|wanted| !wanted.found.is_empty()).map(label).collect(),
+            missing: missing
+                .map(|wanted| MissingSigner { label: label(wanted), because: wanted.because })
+                .collect(),
+            attached,
+        }))
+    }
+
+    /// Tries one signature for every signer whose signatures are kept where it is.
+    fn signature(
+        &mut self,
+        question: &Question<'_>,
+        wanted: &mut [Wanted<'_>],
+        repository: Option<&Repository>,
+        signature: &UnverifiedSignature,
+    ) -> Result<Progress, Unmet> {
+        let mut progress = Progress::default();
+        for wanted in wanted.iter_mut().filter(|w| w.requirement.terms.repository.as_ref() == repository) {
+            let payload = match Payload::rebuild(&wanted.candidates, signature) {
+                Ok(payload) => payload,
+                Err(error) => {
+                    progress.other_payload.get_or_insert(error);
+                    continue;
+                }
+            };
+            progress.for_this_image = true;
+            self.count()?;
+            match VerifiedSignature::new(
+                wanted.requirement,
+                &payload,
+                signature,
+                question.revoked,
+                question.now,
+            ) {
+                Ok(verified) => wanted.found.push(verified),
+                Err(SignatureError::WrongKey) => {}
+                Err(SignatureError::Malformed) => progress.malformed = true,
+                Err(error) => wanted.because = Some(error),
+            }
+        }
+        Ok(progress)
+    }
+
+    fn count(&mut self) -> Result<(), Unmet> {
+        if self.verifications >= MAX_VERIFICATIONS {
+            return Err(Unmet::TooManyVerifications);
+        }
+        self.verifications = self.verifications.saturating_add(1);
+        Ok(())
+    }
+}
+
+/// One signature by each signer that the set needs, if they can be found among those verified.
+fn assigned(set: &AttestorSet, wanted: &[Wanted<'_>]) -> Result<Option<Vec<VerifiedSignature>>, Unmet> {
+    let found: Vec<Vec<Signer>> = wanted
+        .iter()
+        .map(|wanted| wanted.found.iter().map(|proof| proof.signer().clone()).collect())
+        .collect();
+    let Some(signers) = meet(set, &found).map_err(|_| Unmet::TooManyAssignments)? else { return Ok(None) };
+    let proof_of = |signer: &Signer| {
+        wanted.iter().flat_map(|wanted| &wanted.found).find(|proof| proof.signer() == signer).cloned()
+    };
+    // Every signer that was assigned stands in `found`.
+    signers.iter().map(proof_of).collect::<Option<Vec<_>>>().ok_or(Unmet::NoProof).map(Some)
+}
