@@ -14,8 +14,9 @@ use sigwarden::payload::PayloadError;
 use sigwarden::registry::RegistryError;
 use sigwarden::requirement::RuleName;
 use sigwarden::settings::{Problem, Settings};
-use sigwarden::verdict::{Outcome, Reason, Verdict};
+use sigwarden::verdict::{Denied, ObjectReason, Outcome, Reason, Verdict};
 use sigwarden::verify::{Shortfall, Unmet};
+use sigwarden::workload::RequestError;
 use sigwarden_testkit::fake_registry::{canonical, signature_tag};
 use sigwarden_testkit::forge::{self, manifest, payload, signed};
 use sigwarden_testkit::objects::{pod, pod_of};
@@ -240,7 +241,9 @@ fn rule_01_the_code_tells_a_no_from_no_decision() {
     assert_eq!(decide(&policy(), &pod_of(&images), &registry).code, Some(503));
     let mut long = pod(absent);
     long["options"] = json!("x".repeat(sigwarden::limits::MAX_REQUEST_BYTES));
-    assert_eq!(decide(&policy(), &long, &registry).code, Some(503));
+    let answer = decide(&policy(), &long, &registry);
+    let too_long = Verdict::Deny(Denied::Object(ObjectReason::Request(RequestError::TooLong)));
+    assert_eq!((answer.verdict, answer.code), (too_long, Some(503)));
     assert_eq!(decide(&policy(), &json!({}), &registry).code, Some(403));
 }
 

@@ -426,7 +426,10 @@ fn a_long_reason_is_cut_and_not_left_out() {
     let keys: Vec<Key> = (0..64).map(|index| Key::new(&format!("k{index}"))).collect();
     let mut policy = policy();
     let block: String = keys.iter().map(Key::pem).collect();
-    policy["verifyImages"][0]["attestors"][0]["entries"][0]["keys"]["publicKeys"] = json!(block);
+    // Deep in sets, so that the places are long too: more than any message holds.
+    let keys = json!({"keys": {"publicKeys": block, "rekor": {"ignoreTlog": true}}});
+    let inner = json!({"attestor": {"entries": [{"attestor": {"entries": [keys]}}]}});
+    policy["verifyImages"][0]["attestors"][0]["entries"] = json!([inner]);
     let registry = registry(|digest| vec![signed(&Key::new("x"), REPOSITORY, digest)]);
     let (message, _) = denied(&policy, &pod(APP), &registry);
     assert!(

@@ -118,7 +118,7 @@ impl Display for Signer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::requirement::{NonEmpty, RequiredIdentity, SignerRequirement};
+    use crate::requirement::{NonEmpty, RequiredIdentity, SignatureTerms, SignerRequirement};
     use crate::verify::PublicKey;
 
     fn keys() -> [PublicKey; 3] {
@@ -132,7 +132,11 @@ mod tests {
 
     fn leaf() -> Attestor {
         let [key, ..] = keys();
-        Attestor::Signer(SignerRequirement { place: String::new(), identity: RequiredIdentity::Key(key) })
+        Attestor::Signer(SignerRequirement {
+            place: String::new(),
+            identity: RequiredIdentity::Key(key),
+            terms: SignatureTerms::default(),
+        })
     }
 
     fn set(required: usize, entries: Vec<Attestor>) -> AttestorSet {
