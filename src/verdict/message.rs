@@ -84,17 +84,17 @@ fn shortfall(shortfall: &Shortfall) -> String {
     }
     let missing: Vec<String> = shortfall.missing.iter().map(missing_signer).collect();
     let signers = shortfall.missing.len().saturating_add(shortfall.found.len());
-    let needs = if signers == 1 { "needs".to_owned() } else { format!("needs {} of", shortfall.required) };
+    let (missing, required) = (missing.join(", "), shortfall.required);
     let mut text = if shortfall.found.is_empty() {
+        let needs = if signers == 1 { missing } else { format!("{required} of {missing}") };
         format!(
-            "signed, but not by whom the rule wants ({}): {needs} {}; sign with a key that the rule names, or add \
+            "signed, but not by whom the rule wants ({}): needs {needs}; sign with a key that the rule names, or add \
              the signer's key to it",
-            counted(attached.for_this_image, "signature"),
-            missing.join(", ")
+            counted(attached.for_this_image, "signature")
         )
     } else {
-        let missing = missing.join(", ");
-        format!("signed by too few: {needs} {}, {missing}; missing {missing}", shortfall.found.join(", "))
+        let found = shortfall.found.join(", ");
+        format!("signed by too few: needs {required} of {signers} signers; found {found}; missing {missing}")
     };
     if attached.malformed > 0 {
         text.push_str(&format!("; {} malformed", counted(attached.malformed, "signature")));
