@@ -98,7 +98,7 @@ accepts "signed by cosign 2" "live/two:$FRESH" alice
 cosign_agrees 2 alice "live/two:$FRESH"
 check "the same image by its digest, unchanged" \
   "$(verdict "$(pinned "live/two:$FRESH")" alice)" "accepted $(pinned "live/two:$FRESH")"
-rejects "signed by cosign 2 with another key" "live/two:$FRESH" 403 "signed, but by nobody the rule wants" bob
+rejects "signed by cosign 2 with another key" "live/two:$FRESH" 403 "signed, but not by whom the rule wants" bob
 
 sign_v3_old bob "live/three-old:$FRESH"
 accepts "signed by cosign 3 in the old format" "live/three-old:$FRESH" bob

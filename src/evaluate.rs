@@ -26,7 +26,7 @@ pub fn evaluate(
     let mut evaluation = Evaluation {
         settings,
         request,
-        registry: Registry::new(host, clock),
+        registry: Registry::new(host, clock, settings.evaluation_budget()),
         verifier: Verifier::default(),
         proofs: BTreeMap::new(),
     };
@@ -138,7 +138,11 @@ impl Evaluation<'_> {
         let mutation = self.settings.mutation();
         let is_pod = self.request.kind.group.is_empty() && self.request.kind.kind == "Pod";
         let may_change = site.is_changed() && (is_pod || !mutation.pods_only);
-        Change { pin: to_pin && may_change, pull_always: mutation.pull_always && may_change }
+        Change {
+            pin: to_pin && may_change,
+            pin_later: to_pin && mutation.pods_only && !is_pod,
+            pull_always: mutation.pull_always && may_change,
+        }
     }
 
     fn proof(&mut self, rule: &Rule, image: &ResolvedImage) -> Result<RuleProof, Reason> {
@@ -159,8 +163,11 @@ impl Evaluation<'_> {
         let Some(children) = children else { return self.prove_one(rule, &sets, image) };
         let mut proofs = Vec::new();
         for child in &children {
-            let proof = self.prove_one(rule, &sets, &image.child(*child));
-            proofs.push(proof.map_err(|reason| Reason::Child { digest: *child, reason: Box::new(reason) })?);
+            let failed = |reason| Reason::Child { digest: *child, reason: Box::new(reason) };
+            if self.settings.revoked().digests.contains(child) {
+                return Err(failed(Reason::Revoked));
+            }
+            proofs.push(self.prove_one(rule, &sets, &image.child(*child)).map_err(failed)?);
         }
         RuleProof::of_index(image, &children, proofs).ok_or(Reason::Incomplete)
     }

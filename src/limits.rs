@@ -1,5 +1,6 @@
 //! Every cap, with its reason. All are checked before the work they bound.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 /// Bytes of one evaluation payload (request and settings). The API server takes objects up to 3 MiB
@@ -77,6 +78,10 @@ pub const MAX_ASSIGNMENT_STEPS: usize = 100_000;
 /// What one evaluation may take until it stops asking the host: policy-server's default deadline is
 /// 2 s, host calls included, and a call already under way cannot be interrupted.
 pub const EVALUATION_BUDGET: Duration = Duration::from_millis(1500);
+
+/// What `evaluationBudget` may be: from what one host call may take to the API server's longest webhook
+/// timeout.
+pub const BUDGETS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(30);
 
 /// Characters of a message, a multiple of what `kubectl` shows on one screen.
 pub const MAX_MESSAGE_CHARS: usize = 4000;

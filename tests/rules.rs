@@ -222,7 +222,10 @@ fn rule_01_no_time_left_is_a_denial() {
     }
     let answer = decide(&policy(), &pod_of(&images), &registry);
     // Three calls take the whole budget; the fourth would have been the second image's signatures.
-    assert_eq!(failure(&answer), &Reason::Registry(RegistryError::OutOfTime));
+    assert_eq!(
+        failure(&answer),
+        &Reason::Registry(RegistryError::OutOfTime(sigwarden::limits::EVALUATION_BUDGET))
+    );
     assert_eq!((answer.code, registry.calls().len()), (Some(503), 3));
 }
 

@@ -84,8 +84,8 @@ fn signed_by_another_key() {
     assert_eq!(
         message,
         format!(
-            "signed, but by nobody the rule wants (1 signature): attestors[0] needs a signer of key {wanted} \
-             (attestors[0].entries[0])"
+            "signed, but not by whom the rule wants (1 signature): needs key {wanted} (attestors[0].entries[0]); \
+             sign with a key that the rule names, or add the signer's key to it"
         )
     );
     assert_eq!(code, 403);
@@ -98,8 +98,8 @@ fn signed_by_another_key() {
     assert_eq!(
         about_app(&garbage).0,
         format!(
-            "signed, but by nobody the rule wants (2 signatures): attestors[0] needs a signer of key {wanted} \
-             (attestors[0].entries[0]); 1 signature malformed"
+            "signed, but not by whom the rule wants (2 signatures): needs key {wanted} (attestors[0].entries[0]); \
+             sign with a key that the rule names, or add the signer's key to it; 1 signature malformed"
         )
     );
 }
@@ -118,7 +118,7 @@ fn signed_by_too_few() {
     assert_eq!(
         message,
         format!(
-            "spec.containers[0] {APP} ({SHORT}): rule \"release\": signed by too few: attestors[0] needs 2 \
+            "spec.containers[0] {APP} ({SHORT}): rule \"release\": signed by too few: needs 2 of 3 \
              signers; found key {} (attestors[0].entries[1] key 1); missing key {} (attestors[0].entries[0]), key \
              {} (attestors[0].entries[1] key 2)",
             names[1], names[0], names[2]
@@ -127,9 +127,7 @@ fn signed_by_too_few() {
     assert_eq!(code, 403);
     let (message, _) = denied(&settings(&[rule]), &pod(APP), &signed_by(&Key::new("x")));
     assert!(
-        message.contains(
-            "signed, but by nobody the rule wants (1 signature): attestors[0] needs 2 signers of key"
-        ),
+        message.contains("signed, but not by whom the rule wants (1 signature): needs 2 of key"),
         "{message}"
     );
 }
@@ -434,7 +432,7 @@ fn a_long_reason_is_cut_and_not_left_out() {
     let (message, _) = denied(&policy, &pod(APP), &registry);
     assert!(
         message.starts_with(&format!(
-            "spec.containers[0] {APP} ({SHORT}): rule \"release\": signed, but by nobody"
+            "spec.containers[0] {APP} ({SHORT}): rule \"release\": signed, but not by whom"
         )),
         "{message}"
     );

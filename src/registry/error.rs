@@ -1,10 +1,11 @@
 //! Why the registry has no answer, sorted by what a person would do about it.
 
+use core::time::Duration;
+
 use thiserror::Error;
 
 use super::index::IndexError;
 use crate::attached::ManifestError;
-use crate::limits::EVALUATION_BUDGET;
 use crate::text::Shown;
 
 /// The host's words for a call that failed.
@@ -52,8 +53,8 @@ pub enum RegistryError {
     #[error(transparent)]
     Index(#[from] IndexError),
     /// No time left to ask.
-    #[error("out of time: {} ms are allowed for one request", EVALUATION_BUDGET.as_millis())]
-    OutOfTime,
+    #[error("out of time: `evaluationBudget` is {} ms", .0.as_millis())]
+    OutOfTime(Duration),
 }
 
 /// The host hands on no error code, only text: its own first line, in which the registry's free text

@@ -1,13 +1,15 @@
 //! Public keys kept in the cluster: in a Secret, as `cosign generate-key-pair k8s://…` makes it, or in a
 //! ConfigMap. What they hold is trusted (see the threat model), and never shown.
 
+use core::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Clock, Host};
-use crate::limits::{EVALUATION_BUDGET, MAX_OBJECT_BYTES};
+use super::{OutOfTime, Port};
+use crate::limits::MAX_OBJECT_BYTES;
 use crate::requirement::{ImpossibleCount, KeySource, KeySourceKind};
 use crate::text::Shown;
 use crate::verify::{KeyError, PublicKey};
@@ -55,8 +57,8 @@ pub enum KeySourceError {
     #[error("its keys are fewer than `count` asks for")]
     TooFewKeys,
     /// No time left to ask.
-    #[error("out of time: {} ms are allowed for one request", EVALUATION_BUDGET.as_millis())]
-    OutOfTime,
+    #[error("out of time: `evaluationBudget` is {} ms", .0.as_millis())]
+    OutOfTime(Duration),
 }
 
 impl From<ImpossibleCount> for KeySourceError {
@@ -66,8 +68,7 @@ impl From<ImpossibleCount> for KeySourceError {
 }
 
 pub(super) fn read(
-    host: &dyn Host,
-    clock: &dyn Clock,
+    port: Port<'_>,
     source: &KeySource,
     request_namespace: Option<&str>,
 ) -> Result<Vec<PublicKey>, KeySourceError> {
@@ -75,14 +76,13 @@ pub(super) fn read(
     let namespace =
         source.namespace.as_deref().or(request_namespace).filter(|namespace| !namespace.is_empty());
     let Some(namespace) = namespace else { return Err(KeySourceError::NoNamespace { source_name }) };
-    if clock.elapsed() >= EVALUATION_BUDGET {
-        return Err(KeySourceError::OutOfTime);
-    }
+    port.check_time().map_err(|OutOfTime| KeySourceError::OutOfTime(port.budget))?;
     let not_readable = |host: &str| KeySourceError::NotReadable {
         source_name: source_name.clone(),
         host: host.lines().next().unwrap_or_default().to_owned(),
     };
-    let json = host.object(source.kind, namespace, &source.name).map_err(|error| not_readable(&error.0))?;
+    let json =
+        port.host.object(source.kind, namespace, &source.name).map_err(|error| not_readable(&error.0))?;
     if json.len() > MAX_OBJECT_BYTES {
         return Err(not_readable("the object is too long"));
     }

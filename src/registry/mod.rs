@@ -22,7 +22,7 @@ pub use keys::KeySourceError;
 
 use crate::attached::SignatureManifest;
 use crate::image::{ImageDigest, ImageReference, Repository, ResolvedImage};
-use crate::limits::{EVALUATION_BUDGET, MAX_DIGEST_ANSWER_BYTES, MAX_MANIFEST_BYTES};
+use crate::limits::{MAX_DIGEST_ANSWER_BYTES, MAX_MANIFEST_BYTES};
 use crate::requirement::{KeySource, KeySourceKind};
 use crate::time::Time;
 use crate::verify::PublicKey;
@@ -62,8 +62,7 @@ pub trait Clock {
 
 /// The world as seen by one evaluation.
 pub struct Registry<'h> {
-    host: &'h dyn Host,
-    clock: &'h dyn Clock,
+    port: Port<'h>,
     digests: Memo<String, ImageDigest, RegistryError>,
     signatures: Memo<String, SignatureManifest, RegistryError>,
     children: Memo<String, Option<Vec<ImageDigest>>, RegistryError>,
@@ -78,12 +77,11 @@ struct DigestAnswer {
 }
 
 impl<'h> Registry<'h> {
-    /// A world of which nothing is known yet.
+    /// A world of which nothing is known yet, and which is asked nothing once the budget is spent.
     #[must_use]
-    pub fn new(host: &'h dyn Host, clock: &'h dyn Clock) -> Self {
+    pub fn new(host: &'h dyn Host, clock: &'h dyn Clock, budget: Duration) -> Self {
         Self {
-            host,
-            clock,
+            port: Port { host, clock, budget },
             digests: Memo::new(),
             signatures: Memo::new(),
             children: Memo::new(),
@@ -94,7 +92,7 @@ impl<'h> Registry<'h> {
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Time {
-        self.clock.now()
+        self.port.clock.now()
     }
 
     /// The digest a reference means. One that is pinned costs no call.
@@ -106,7 +104,7 @@ impl<'h> Registry<'h> {
             Some(digest) => digest,
             None => {
                 let asked = image.to_string();
-                let port = Port { host: self.host, clock: self.clock };
+                let port = self.port;
                 remember(&mut self.digests, asked.clone(), || port.digest(&asked))?
             }
         };
@@ -124,7 +122,7 @@ impl<'h> Registry<'h> {
         kept_in: Option<&Repository>,
     ) -> Result<SignatureManifest, RegistryError> {
         let asked = image.signature_reference(kept_in);
-        let port = Port { host: self.host, clock: self.clock };
+        let port = self.port;
         remember(&mut self.signatures, asked.clone(), || {
             Ok(SignatureManifest::parse(&port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES)?)?)
         })
@@ -136,7 +134,7 @@ impl<'h> Registry<'h> {
     /// [`RegistryError`] when there is no such manifest, or it cannot be used.
     pub fn children(&mut self, image: &ResolvedImage) -> Result<Option<Vec<ImageDigest>>, RegistryError> {
         let asked = image.reference();
-        let port = Port { host: self.host, clock: self.clock };
+        let port = self.port;
         remember(&mut self.children, asked.clone(), || {
             Ok(index::children(&port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES)?)?)
         })
@@ -151,8 +149,8 @@ impl<'h> Registry<'h> {
         source: &KeySource,
         request_namespace: Option<&str>,
     ) -> Result<Vec<PublicKey>, KeySourceError> {
-        let (host, clock) = (self.host, self.clock);
-        remember(&mut self.keys, source.clone(), || keys::read(host, clock, source, request_namespace))
+        let port = self.port;
+        remember(&mut self.keys, source.clone(), || keys::read(port, source, request_namespace))
     }
 }
 
@@ -164,12 +162,22 @@ fn remember<K: Ord, V: Clone, E: Clone>(
     memo.entry(asked).or_insert_with(ask).clone()
 }
 
+/// The way to the host, open while there is time.
+#[derive(Clone, Copy)]
 struct Port<'h> {
     host: &'h dyn Host,
     clock: &'h dyn Clock,
+    budget: Duration,
 }
 
+/// No time left to ask.
+struct OutOfTime;
+
 impl Port<'_> {
+    fn check_time(&self) -> Result<(), OutOfTime> {
+        if self.clock.elapsed() >= self.budget { Err(OutOfTime) } else { Ok(()) }
+    }
+
     fn digest(&self, asked: &str) -> Result<ImageDigest, RegistryError> {
         let json = self.ask(Operation::ManifestDigest, asked, MAX_DIGEST_ANSWER_BYTES)?;
         let answer: DigestAnswer = serde_json::from_slice(&json).map_err(|_| RegistryError::NotUnderstood)?;
@@ -177,9 +185,7 @@ impl Port<'_> {
     }
 
     fn ask(&self, operation: Operation, image: &str, max_bytes: usize) -> Result<Vec<u8>, RegistryError> {
-        if self.clock.elapsed() >= EVALUATION_BUDGET {
-            return Err(RegistryError::OutOfTime);
-        }
+        self.check_time().map_err(|OutOfTime| RegistryError::OutOfTime(self.budget))?;
         let answer = self.host.call(operation, image).map_err(RegistryError::from)?;
         if answer.len() > max_bytes {
             return Err(RegistryError::TooLong { limit: max_bytes });

@@ -123,6 +123,9 @@ pub enum Problem {
     /// A text that is no point in time.
     #[error("found `{}`; allowed: a time in UTC such as 2027-01-31T00:00:00Z", Shown(.0))]
     Time(String),
+    /// A text that is no duration, or one that makes no sense here.
+    #[error("found `{}`; allowed: 100ms to 30s, such as 1500ms or 4s", Shown(.0))]
+    Duration(String),
     /// A text that names no object of the cluster.
     #[error("found `{}`; allowed: names of Kubernetes objects, k8s://NAMESPACE/NAME", Shown(.0))]
     ObjectName(String),

@@ -94,6 +94,12 @@ pub(super) static SETTINGS: Table = Table {
             "Where custom resources keep their images: `Kind` or `group/version/Kind` to a list of paths.",
         ),
         field(
+            "evaluationBudget",
+            Implemented(Text),
+            "How long one evaluation may take until it stops asking the registry, `1500ms` by default; keep it below \
+             the policy's timeoutEvalSeconds.",
+        ),
+        field(
             "skipUnchanged",
             Implemented(Boolean),
             "On UPDATE, accept pinned images that do not change without verifying them again; `false` by default.",

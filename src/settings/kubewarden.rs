@@ -9,7 +9,7 @@ use super::native::pattern;
 use super::reader::Node;
 use super::{Mutation, Revoked, Settings, UnmatchedImages};
 use crate::image::BindingPattern;
-use crate::limits::{MAX_ENTRIES, MAX_RULES};
+use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
 use crate::requirement::{
     DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignatureTerms, signers,
 };
@@ -26,6 +26,7 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
         rules: NonEmpty::new(rules).ok_or_else(|| list.error(Problem::Empty))?,
         unmatched_images: UnmatchedImages::Allow,
         extractors: Vec::new(),
+        evaluation_budget: EVALUATION_BUDGET,
         skip_unchanged: false,
         mutation: Mutation::default(),
         revoked: Revoked::default(),

@@ -15,6 +15,8 @@ mod reader;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
 
+use core::time::Duration;
+
 use serde_json::Value;
 
 pub use error::{Found, Problem, SettingsError};
@@ -31,6 +33,7 @@ pub struct Settings {
     rules: NonEmpty<Rule>,
     unmatched_images: UnmatchedImages,
     extractors: Vec<Extractor>,
+    evaluation_budget: Duration,
     skip_unchanged: bool,
     mutation: Mutation,
     revoked: Revoked,
@@ -113,6 +116,12 @@ impl Settings {
     #[must_use]
     pub fn extractors(&self) -> &[Extractor] {
         &self.extractors
+    }
+
+    /// How long one evaluation may take until it stops asking the host.
+    #[must_use]
+    pub fn evaluation_budget(&self) -> Duration {
+        self.evaluation_budget
     }
 
     /// Whether pinned images that an UPDATE does not change are accepted as they are.

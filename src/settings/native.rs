@@ -8,7 +8,7 @@ use super::fields::{MUTATION, RULE, SETTINGS, SIGNED_IDENTITY};
 use super::reader::{Mapping, Node};
 use super::{Mutation, Settings, UnmatchedImages};
 use crate::image::{BindingPattern, PatternError, Repository, SkipPattern};
-use crate::limits::{MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
+use crate::limits::{EVALUATION_BUDGET, MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
 use crate::requirement::{FailureAction, NonEmpty, Rule, RuleName, SignedIdentity};
 
 /// Parses settings in the native dialect.
@@ -29,6 +29,10 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
         rules: NonEmpty::new(rules).ok_or_else(|| list.error(Problem::Empty))?,
         unmatched_images,
         extractors: extractors(&settings)?,
+        evaluation_budget: match settings.get("evaluationBudget") {
+            Some(node) => node.duration()?,
+            None => EVALUATION_BUDGET,
+        },
         skip_unchanged: settings.boolean_or("skipUnchanged", false)?,
         mutation: mutation(&settings)?,
         revoked: revoked(&settings)?,
@@ -135,12 +139,13 @@ fn signed_identity(node: Node<'_>, images: &[BindingPattern]) -> Result<SignedId
     let from = from_node.text()?;
     match (from.strip_suffix('/'), signed_as.strip_suffix('/')) {
         (Some(from_stem), Some(signed_stem)) => {
-            // The stem and one component more must be a repository, on either side.
+            // With two components more it must be a repository, on either side; with one, Docker Hub would
+            // put `library/` before it.
             for (node, stem, text) in
                 [(&from_node, from_stem, from), (&signed_as_node, signed_stem, signed_as)]
             {
-                match Repository::parse(&format!("{stem}/x")) {
-                    Ok(canonical) if canonical.to_string() == format!("{stem}/x") => {}
+                match Repository::parse(&format!("{stem}/x/y")) {
+                    Ok(canonical) if canonical.to_string() == format!("{stem}/x/y") => {}
                     _ => {
                         return wrong(
                             node,

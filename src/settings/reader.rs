@@ -1,12 +1,14 @@
 //! Reading raw JSON with the path at hand, against the field tables.
 
 use core::cell::RefCell;
+use core::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::error::{Found, Problem, SettingsError};
 use super::fields::{Support, Table};
 use crate::image::ImageDigest;
+use crate::limits::BUDGETS;
 use crate::time::Time;
 
 /// What is legal but has no effect, gathered while reading.
@@ -125,6 +127,18 @@ impl<'v> Node<'v> {
     pub(super) fn time(&self) -> Result<Time, SettingsError> {
         let text = self.text()?;
         Time::parse(text).ok_or_else(|| self.error(Problem::Time(text.to_owned())))
+    }
+
+    /// A duration in seconds or milliseconds, `4s` or `1500ms`.
+    pub(super) fn duration(&self) -> Result<Duration, SettingsError> {
+        let text = self.text()?;
+        let milliseconds = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+            (Some(number), _) => number.parse::<u64>().ok(),
+            (None, Some(number)) => number.parse::<u64>().ok().and_then(|seconds| seconds.checked_mul(1000)),
+            (None, None) => None,
+        };
+        let duration = milliseconds.map(Duration::from_millis).filter(|duration| BUDGETS.contains(duration));
+        duration.ok_or_else(|| self.error(Problem::Duration(text.to_owned())))
     }
 
     /// A digest.

@@ -83,19 +83,18 @@ fn shortfall(shortfall: &Shortfall) -> String {
         return nothing_for_this_image(attached);
     }
     let missing: Vec<String> = shortfall.missing.iter().map(missing_signer).collect();
-    let missing = missing.join(", ");
-    let wanted = if shortfall.missing.len() > 1 || !shortfall.found.is_empty() {
-        format!("{} needs {} signers", shortfall.set, shortfall.required)
-    } else {
-        format!("{} needs a signer", shortfall.set)
-    };
+    let signers = shortfall.missing.len().saturating_add(shortfall.found.len());
+    let (missing, required) = (missing.join(", "), shortfall.required);
     let mut text = if shortfall.found.is_empty() {
+        let needs = if signers == 1 { missing } else { format!("{required} of {missing}") };
         format!(
-            "signed, but by nobody the rule wants ({}): {wanted} of {missing}",
+            "signed, but not by whom the rule wants ({}): needs {needs}; sign with a key that the rule names, or add \
+             the signer's key to it",
             counted(attached.for_this_image, "signature")
         )
     } else {
-        format!("signed by too few: {wanted}; found {}; missing {missing}", shortfall.found.join(", "))
+        let found = shortfall.found.join(", ");
+        format!("signed by too few: needs {required} of {signers} signers; found {found}; missing {missing}")
     };
     if attached.malformed > 0 {
         text.push_str(&format!("; {} malformed", counted(attached.malformed, "signature")));

@@ -59,6 +59,8 @@ pub struct ImageOutcome {
 pub struct Change {
     /// The digest is written into the image.
     pub pin: bool,
+    /// The digest is not written now: this policy does so when the Pod is created.
+    pub pin_later: bool,
     /// The image is always pulled.
     pub pull_always: bool,
 }
@@ -294,7 +296,7 @@ impl Reason {
             | Self::Keys(
                 KeySourceError::NotReadable { .. }
                 | KeySourceError::NoNamespace { .. }
-                | KeySourceError::OutOfTime,
+                | KeySourceError::OutOfTime(_),
             )
             | Self::Unmet(
                 Unmet::TooManyVerifications

@@ -129,7 +129,10 @@ fn warnings(accepted: &Accepted) -> Vec<String> {
 }
 
 fn stays_unpinned(image: &ImageOutcome) -> bool {
-    matches!(image.outcome, Outcome::Verified(_)) && image.reference.digest().is_none() && !image.change.pin
+    matches!(image.outcome, Outcome::Verified(_))
+        && image.reference.digest().is_none()
+        && !image.change.pin
+        && !image.change.pin_later
 }
 
 fn some_unless_empty<T: IntoIterator>(collection: T) -> Option<T>
