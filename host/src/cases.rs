@@ -12,6 +12,7 @@ use crate::response::{Evaluation, SettingsAnswer};
 use crate::session::{Replay, Session, SessionError};
 use crate::settings::{Settings, SettingsError};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -47,6 +48,10 @@ pub struct Expected {
     pub message: Option<String>,
     /// The images of the resulting object, in the order of [`images`].
     pub images: Option<Vec<String>>,
+    /// The warnings.
+    pub warnings: Option<Vec<String>>,
+    /// What goes into the audit log.
+    pub annotations: Option<BTreeMap<String, String>>,
     /// The number of host calls; logging is none.
     pub calls: usize,
 }
@@ -215,6 +220,12 @@ impl Outcome {
         }
         if let Some(expected) = &expected.images {
             difference("images", expected, images);
+        }
+        if expected.warnings.is_some() {
+            difference("warnings", &expected.warnings, &evaluation.response.warnings);
+        }
+        if expected.annotations.is_some() {
+            difference("annotations", &expected.annotations, &evaluation.response.audit_annotations);
         }
         difference("calls", &expected.calls, calls);
         if let Err(error) = finish {

@@ -50,8 +50,24 @@ fn print(case: &Case, outcome: &cases::Outcome, out: &mut impl Write) -> io::Res
     if !outcome.message().is_empty() {
         line(out, "  ", "reason", outcome.message())?;
     }
+    for image in changed(case, outcome) {
+        line(out, "  ", "pinned", image)?;
+    }
+    let response = &outcome.evaluation.response;
+    for (key, value) in response.audit_annotations.iter().flatten() {
+        line(out, "  ", "reason", &format!("{key}: {value}"))?;
+    }
+    for warning in response.warnings.iter().flatten() {
+        line(out, "  ", "warning", warning)?;
+    }
     for difference in &outcome.differences {
         writeln!(out, "  NOT AS EXPECTED  {difference}")?;
     }
     writeln!(out)
+}
+
+/// The images that the policy wrote.
+fn changed<'o>(case: &Case, outcome: &'o cases::Outcome) -> Vec<&'o str> {
+    let before = case.request.object().map(images).unwrap_or_default();
+    outcome.images.iter().map(String::as_str).filter(|image| !before.iter().any(|old| old == image)).collect()
 }
