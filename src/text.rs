@@ -8,13 +8,18 @@ use crate::limits::MAX_SHOWN_CHARS;
 /// [`MAX_SHOWN_CHARS`] characters of it, with an ellipsis where something was cut.
 ///
 /// Non-ASCII is escaped too: image references, digests and registry answers have no use for it, and
-/// it is how look-alike and right-to-left characters get into a terminal.
+/// it is how look-alike and right-to-left characters get into a terminal. PEM is not shown at all.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a>(pub &'a str);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut chars = self.0.chars();
+        // What is pasted into the wrong field may be a private key.
+        let (text, is_cut) = match self.0.split_once("-----BEGIN ") {
+            Some((before, _)) => (before, true),
+            None => (self.0, false),
+        };
+        let mut chars = text.chars();
         for c in chars.by_ref().take(MAX_SHOWN_CHARS) {
             match c {
                 '`' => f.write_str("\\u{60}")?,
@@ -22,7 +27,7 @@ impl Display for Shown<'_> {
                 _ => write!(f, "{}", c.escape_default())?,
             }
         }
-        if chars.next().is_some() {
+        if is_cut || chars.next().is_some() {
             f.write_str("…")?;
         }
         Ok(())
@@ -72,6 +77,12 @@ mod tests {
         assert_eq!(Shown(&long[1..]).to_string(), "x".repeat(MAX_SHOWN_CHARS));
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn pem_is_not_shown() {
+        assert_eq!(Shown("k8s://-----BEGIN PRIVATE KEY-----\nMEEC").to_string(), "k8s://…");
+        assert_eq!(Shown("-----END").to_string(), "-----END");
     }
 
     #[test]

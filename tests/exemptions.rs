@@ -1,7 +1,6 @@
 //! What stands above the rules, and what is asked of a signature besides its signer: `revoked`, `exceptions`,
 //! `notAfter`, `annotations`.
 
-#![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
 
 use serde_json::{Value, json};
