@@ -24,10 +24,14 @@ pub struct BindingPattern {
 }
 
 /// A pattern of `skipImageReferences`. It sees the canonical repository only, alone or with the digest
-/// the reference is pinned to; never a tag.
+/// the reference is pinned to; never a tag. What stands before the first slash is matched against the
+/// registry's host alone: `*.example.com/*` does not skip `registry.test/x.example.com/y`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkipPattern {
     text: String,
+    registry: String,
+    path: String,
+    digest: Option<String>,
 }
 
 /// Why a text is no pattern.
@@ -132,20 +136,31 @@ impl SkipPattern {
         };
         match canonical {
             Some(canonical) => Err(PatternError::NeverMatches(with_digest(&canonical))),
-            None => Ok(Self { text: text.to_owned() }),
+            // Nothing but the host, with a wildcard that would have to reach over the slash.
+            None if first.is_empty() => Err(PatternError::NeverMatches(with_digest(&format!("{name}/*")))),
+            None => Ok(Self {
+                text: text.to_owned(),
+                registry: first.to_owned(),
+                path: rest.to_owned(),
+                digest: digest.map(str::to_owned),
+            }),
         }
     }
 
     /// Whether the image is taken out of the rule with this pattern.
     #[must_use]
     pub fn skips(&self, image: &ImageReference) -> bool {
-        let name = image.repository().to_string();
-        if !self.text.contains('@') {
-            // Not the digest too: a wildcard would reach into it, and whoever builds images can choose how
-            // their digests end.
-            return wildcard(&self.text, &name);
-        }
-        image.digest().is_some_and(|digest| wildcard(&self.text, &format!("{name}@{digest}")))
+        let repository = image.repository();
+        let by_name =
+            wildcard(&self.registry, repository.registry()) && wildcard(&self.path, repository.path());
+        // A pattern without a digest sees none: a wildcard would reach into it, and whoever builds images
+        // can choose how their digests end.
+        let by_digest = match (&self.digest, image.digest()) {
+            (None, _) => true,
+            (Some(pattern), Some(digest)) => wildcard(pattern, &digest.to_string()),
+            (Some(_), None) => false,
+        };
+        by_name && by_digest
     }
 }
 
@@ -327,6 +342,10 @@ mod tests {
         assert!(!skips("r.example.com/a/?", "r.example.com/a/bc"));
         assert!(skips(&format!("r.example.com/a@{DIGEST}"), &format!("r.example.com/a:x@{DIGEST}")));
         assert!(!skips(&format!("r.example.com/a@{DIGEST}"), "r.example.com/a:x"));
+        // A wildcard before the first slash stays within the host.
+        assert!(skips("*.example.com/*", "r.example.com/a"));
+        assert!(!skips("*.example.com/*", "r.example.test/x.example.com/a"));
+        assert!(!skips("r*/a", "r.example.com/b/a"));
         // A wildcard cannot reach the tag: the tag is not there to be seen.
         assert!(!skips("r.example.com/*v1", "r.example.com/a:v1"));
     }
@@ -370,6 +389,7 @@ mod tests {
             ("acme/app", never("docker.io/acme/app")),
             ("docker.io/nginx", never("docker.io/library/nginx")),
             ("index.docker.io/library/*", never("docker.io/library/*")),
+            ("ghcr.io*", never("ghcr.io*/*")),
         ] {
             assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
         }

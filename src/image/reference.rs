@@ -149,6 +149,18 @@ impl Repository {
         Ok(Self { registry, path })
     }
 
+    /// The registry's host, with its port if that is not 443.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The path on the registry.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The name cosign writes into `docker-reference`: go-containerregistry's `Repository.Name()`,
     /// which spells Docker Hub `index.docker.io`.
     #[must_use]

@@ -95,6 +95,12 @@ impl<'h> Registry<'h> {
         self.port.clock.now()
     }
 
+    /// Whether the time is up.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.port.check_time().is_err()
+    }
+
     /// The digest a reference means. One that is pinned costs no call.
     ///
     /// # Errors

@@ -300,6 +300,7 @@ impl Reason {
             )
             | Self::Unmet(
                 Unmet::TooManyVerifications
+                | Unmet::OutOfTime
                 | Unmet::TooManyAssignments
                 | Unmet::TooManyCandidates
                 | Unmet::NoProof,

@@ -45,6 +45,9 @@ pub enum Unmet {
     /// More public-key operations than the limit: nothing is decided.
     #[error("more than {MAX_VERIFICATIONS} signature verifications in one request")]
     TooManyVerifications,
+    /// No time left to verify more signatures: nothing is decided.
+    #[error("out of time: not every signature could be verified within `evaluationBudget`")]
+    OutOfTime,
     /// The search for signers was given up: nothing is decided.
     #[error("more than {MAX_ASSIGNMENT_STEPS} ways to assign signers to entries")]
     TooManyAssignments,
@@ -117,19 +120,25 @@ struct Progress {
 }
 
 impl Verifier {
-    /// Verifies the signatures of an image for a rule: all of its attestor sets must be met.
+    /// Verifies the signatures of an image for a rule: all of its attestor sets must be met. Stops when
+    /// `late` says so.
     ///
     /// # Errors
     /// [`Unmet`] with the first set that is not met and what was found.
-    pub fn verify(&mut self, question: &Question<'_>) -> Result<RuleProof, Unmet> {
+    pub fn verify(&mut self, question: &Question<'_>, late: &dyn Fn() -> bool) -> Result<RuleProof, Unmet> {
         let mut signatures = Vec::new();
         for set in question.sets {
-            signatures.extend(self.set(question, set)?);
+            signatures.extend(self.set(question, set, late)?);
         }
         RuleProof::new(question.rule, question.image, signatures).ok_or(Unmet::NoProof)
     }
 
-    fn set(&mut self, question: &Question<'_>, set: &AttestorSet) -> Result<Vec<VerifiedSignature>, Unmet> {
+    fn set(
+        &mut self,
+        question: &Question<'_>,
+        set: &AttestorSet,
+        late: &dyn Fn() -> bool,
+    ) -> Result<Vec<VerifiedSignature>, Unmet> {
         let mut wanted = Vec::new();
         for requirement in set.signers() {
             let candidates = Candidates::new(question.image, question.signed_identities, &requirement.terms)
@@ -140,6 +149,9 @@ impl Verifier {
         for (repository, manifest) in question.attached {
             attached.malformed_layers.extend_from_slice(manifest.malformed());
             for signature in manifest.signatures() {
+                if late() {
+                    return Err(Unmet::OutOfTime);
+                }
                 let progress = self.signature(question, &mut wanted, repository.as_ref(), signature)?;
                 if progress.for_this_image {
                     attached.for_this_image = attached.for_this_image.saturating_add(1);
