@@ -19,6 +19,9 @@ use crate::text::Shown;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindingPattern {
     text: String,
+    /// Without the digest.
+    tagged: String,
+    /// Without tag and digest.
     name: String,
     digest: Option<String>,
 }
@@ -68,8 +71,12 @@ impl BindingPattern {
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         check_characters(text)?;
         check_reachable(text)?;
-        let digest = text.split_once('@').map(|(_, digest)| digest.to_owned());
-        Ok(Self { text: text.to_owned(), name: name_part(text).to_owned(), digest })
+        let (tagged, digest) = match text.split_once('@') {
+            Some((tagged, digest)) => (tagged, Some(digest.to_owned())),
+            None => (text, None),
+        };
+        let name = split_tag(tagged).0.to_owned();
+        Ok(Self { text: text.to_owned(), tagged: tagged.to_owned(), name, digest })
     }
 
     /// Whether it stands for more than one repository.
@@ -82,18 +89,21 @@ impl BindingPattern {
     #[must_use]
     pub fn binds(&self, image: &ImageReference) -> bool {
         image.repository().aliases().iter().any(|name| {
-            let by_digest = match (&self.digest, image.digest()) {
-                (None, None) => false,
-                (Some(wanted), Some(digest)) => wildcard(wanted, &digest.to_string()),
-                (Some(_), None) | (None, Some(_)) => true,
+            let spelled = match (&self.digest, image.digest(), image.tag()) {
+                // No digest on either side: by name or by tag.
+                (None, None, tag) => tag.is_some_and(|tag| wildcard(&self.text, &format!("{name}:{tag}"))),
+                // The digest is what runs, and any tag may mean it.
+                (None, Some(digest), _) => {
+                    matches_some_tag(&self.text, name) || wildcard(&self.text, &format!("{name}@{digest}"))
+                }
+                // The tag may mean the pattern's digest.
+                (Some(_), None, _) => true,
+                (Some(wanted), Some(digest), _) => wildcard(wanted, &digest.to_string()),
             };
-            let tagged = image.tag().map(|tag| format!("{name}:{tag}"));
-            let pinned = image.digest().map(|digest| format!("{name}@{digest}"));
-            (by_digest && wildcard(&self.name, name))
-                || [Some(name), tagged.as_ref(), pinned.as_ref()]
-                    .into_iter()
-                    .flatten()
-                    .any(|spelling| wildcard(&self.text, spelling))
+            match &self.digest {
+                None => spelled || wildcard(&self.text, name),
+                Some(_) => spelled && (wildcard(&self.name, name) || matches_some_tag(&self.tagged, name)),
+            }
         })
     }
 }
@@ -229,6 +239,43 @@ fn check_reachable(text: &str) -> Result<(), PatternError> {
     Ok(())
 }
 
+/// Whether the pattern matches the name with some tag: `r/*-prod` may mean `r/app:1-prod`.
+fn matches_some_tag(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    // The places in the pattern where a match of the name and the colon may stand.
+    let mut places = vec![false; pattern.len().saturating_add(1)];
+    mark(&mut places, &pattern, 0);
+    for c in name.chars().chain([':']) {
+        let mut next = vec![false; places.len()];
+        for (place, _) in places.iter().enumerate().filter(|(_, here)| **here) {
+            match pattern.get(place) {
+                Some('*') => mark(&mut next, &pattern, place),
+                Some(wanted) if *wanted == '?' || *wanted == c => {
+                    mark(&mut next, &pattern, place.saturating_add(1));
+                }
+                Some(_) | None => {}
+            }
+        }
+        places = next;
+    }
+    let may_be_a_tag = |rest: &[char]| {
+        !rest.is_empty() && rest.iter().all(|c| c.is_ascii_alphanumeric() || "_.-*?".contains(*c))
+    };
+    let rests = places.iter().enumerate().filter(|(_, here)| **here);
+    rests.filter_map(|(place, _)| pattern.get(place..)).any(may_be_a_tag)
+}
+
+/// Marks a place, and the one behind each `*` that stands there: it may match nothing.
+fn mark(places: &mut [bool], pattern: &[char], mut place: usize) {
+    while let Some(here) = places.get_mut(place) {
+        *here = true;
+        if pattern.get(place) != Some(&'*') {
+            break;
+        }
+        place = place.saturating_add(1);
+    }
+}
+
 /// Anchored wildcard match, in time proportional to the product of the lengths at most.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
@@ -329,6 +376,11 @@ mod tests {
         assert!(binds("r.example.com/a/b:v1*", "r.example.com/a/b:v12"));
         assert!(binds("r.example.com/a/b:v1*", &format!("r.example.com/a/b:v2@{DIGEST}")));
         assert!(binds(&format!("r.example.com/a@{DIGEST}"), "r.example.com/a:v1"));
+        // A wildcard may stand for the colon, and a digest for any tag.
+        assert!(binds("r.example.com/*-prod", "r.example.com/app:1-prod"));
+        assert!(!binds("r.example.com/*-prod", "r.example.com/app:1-dev"));
+        assert!(binds("r.example.com/*-prod", &format!("r.example.com/app@{DIGEST}")));
+        assert!(!binds("r.example.com/*/prod", &format!("r.example.com/app@{DIGEST}")));
         assert!(binds(&format!("r.example.com/a:v1@{DIGEST}"), &format!("r.example.com/a:v2@{DIGEST}")));
         let other = DIGEST.replace('7', "8");
         assert!(!binds(&format!("r.example.com/a@{DIGEST}"), &format!("r.example.com/a@{other}")));
