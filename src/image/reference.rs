@@ -222,7 +222,7 @@ fn canonical_registry(written: &str) -> Result<String, ReferenceError> {
         Some(address) => {
             format!("[{}]", address.parse::<core::net::Ipv6Addr>().map_err(|_| malformed.clone())?)
         }
-        None if host.len() <= 253 && host.split('.').all(is_host_label) => host.to_owned(),
+        None if is_host_name(host) => host.to_owned(),
         None => return Err(malformed),
     };
     let port = port.filter(|port| *port != 443);
@@ -236,6 +236,16 @@ fn canonical_registry(written: &str) -> Result<String, ReferenceError> {
         Some(port) => format!("{host}:{port}"),
         None => host,
     })
+}
+
+/// A name or an IPv4 address. What ends in a number is an address to some resolvers, in forms such as
+/// `127.1`; only the one form that everybody reads alike is taken.
+fn is_host_name(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
+    host.len() <= 253
+        && host.split('.').all(is_host_label)
+        && (!number || host.parse::<core::net::Ipv4Addr>().is_ok())
 }
 
 fn is_host_label(label: &str) -> bool {
@@ -341,6 +351,9 @@ mod tests {
             ("-a.example.com/b", Malformed("registry")),
             ("[::1/b", Malformed("registry")),
             ("a_b.example.com/c", Malformed("registry")),
+            ("127.1:5000/app", Malformed("registry")),
+            ("127.0.0.01:5000/app", Malformed("registry")),
+            ("127.0.0.0x1/app", Malformed("registry")),
             ("nginx:", Malformed("tag")),
             ("nginx:-x", Malformed("tag")),
             ("nginx:a b", Malformed("tag")),
