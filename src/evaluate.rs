@@ -108,15 +108,16 @@ impl Evaluation<'_> {
             return Ok(ImageOutcome { reference, outcome: exception, change, would_deny: Vec::new() });
         }
         let fail = |rule: &Rule, reason| Failure::of(reason).by(rule).at(image.digest());
+        // Rules that enforce come first: those that only audit must not use up their time.
+        let mut proofs = Vec::new();
+        for rule in &enforced {
+            proofs.push(self.proof(rule, &image).map_err(|reason| fail(rule, reason))?);
+        }
         for rule in audited {
             would_deny.extend(self.proof(rule, &image).err().map(|reason| fail(rule, reason)));
         }
         if enforced.is_empty() {
             return Ok(ImageOutcome::unchanged(reference, Outcome::Audited).with(would_deny));
-        }
-        let mut proofs = Vec::new();
-        for rule in &enforced {
-            proofs.push(self.proof(rule, &image).map_err(|reason| fail(rule, reason))?);
         }
         let verified = VerifiedImage::new(&image, &enforced, proofs)
             .ok_or_else(|| Failure::of(Reason::Incomplete).at(image.digest()))?;
