@@ -204,7 +204,10 @@ fn unknown_fields_at_each_level() {
         let Problem::UnknownField { what: found, allowed } = error.problem() else { panic!("{error:?}") };
         assert_eq!(*found, what);
         assert!(allowed.contains(&one_of), "{error}");
-        assert_eq!(error.to_string(), format!("{path}: unknown field; {what} has: {}", allowed.join(", ")));
+        assert_eq!(
+            error.to_string(),
+            format!("{path}: unknown field; {what} may have: {}", allowed.join(", "))
+        );
     }
     // What stands in the name of a field is not repeated as it is.
     let hostile = error(&with("/a\u{1b}[2J\n", json!(1)));

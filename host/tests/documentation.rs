@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is test, also what is shared")]
 
+use sigwarden_host::cases::Case;
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host, Policy, Settings};
 use std::env;
@@ -89,4 +90,27 @@ fn the_links_lead_somewhere() {
 fn the_readme_has_the_heading_that_messages_point_to() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     assert!(readme.lines().any(|line| line == "## cosign 3"));
+}
+
+/// The messages of the examples, which are compared to the letter where they are run.
+fn messages() -> Vec<String> {
+    let cases = Case::load_all(&root().join("e2e-tests/cases")).unwrap();
+    cases.into_iter().filter_map(|case| case.expected.message).collect()
+}
+
+#[test]
+fn the_denials_shown_are_those_of_the_examples() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let printed = readme.lines().filter_map(|line| line.strip_prefix("  reason   ")).map(str::to_owned);
+    let quoted =
+        readme.split("\n\n").filter(|paragraph| paragraph.starts_with("> `spec.")).map(|paragraph| {
+            let lines: Vec<&str> = paragraph.lines().map(|line| line.trim_start_matches("> ")).collect();
+            lines.join(" ").trim_matches('`').to_owned()
+        });
+    let shown: Vec<String> = printed.chain(quoted).collect();
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    let messages = messages();
+    for denial in shown {
+        assert!(messages.contains(&denial), "no example is denied with: {denial}");
+    }
 }

@@ -44,7 +44,7 @@ pub enum Problem {
         expected: &'static str,
     },
     /// A field that does not exist.
-    #[error("unknown field; {what} has: {}", allowed.join(", "))]
+    #[error("unknown field; {what} may have: {}", allowed.join(", "))]
     UnknownField {
         /// What the mapping is.
         what: &'static str,

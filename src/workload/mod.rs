@@ -118,7 +118,9 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
         }
     }
 
-    let old = request.old_object.as_ref();
+    // Only an UPDATE changes something that was admitted before.
+    let is_update = request.operation == "UPDATE";
+    let old = request.old_object.as_ref().filter(|_| is_update);
     let mut sites = form.sites(object)?;
     let before = match old {
         // An old object we cannot read has no unchanged image.
@@ -132,8 +134,8 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
         // What runs already was admitted with the pod, and a patch of it would be refused.
         sites.retain(ImageSite::is_changed);
     }
-    let being_deleted = request.operation == "UPDATE"
-        && old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
+    let being_deleted =
+        old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
     if being_deleted && !sites.iter().any(ImageSite::is_changed) {
         return Ok(Workload::RunsNothing(RunsNothing::BeingDeleted));
     }
