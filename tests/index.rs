@@ -247,7 +247,7 @@ fn rule_13_an_index_whose_images_cannot_be_told_is_refused() {
     let over = IndexError::TooMany { found: MAX_CHILDREN + 1, limit: MAX_CHILDREN };
     for (manifest, error) in [
         (index(&[]), IndexError::Empty),
-        (index(&[unknown.clone()]), IndexError::Empty),
+        (index(std::slice::from_ref(&unknown)), IndexError::Empty),
         (index(&[unknown.clone(), unknown]), IndexError::Empty),
         (index(&[good.clone(), nested]), IndexError::Nested),
         (index(&[good.clone(), docker_nested]), IndexError::Nested),
