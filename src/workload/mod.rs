@@ -148,14 +148,14 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
 /// How the images of an object are found.
 enum Form<'e> {
     BuiltIn(&'static kinds::Kind),
-    Custom(&'e Extractor),
+    Custom(Vec<&'e Extractor>),
 }
 
 impl Form<'_> {
     fn sites(&self, object: &Value) -> Result<Vec<ImageSite>, WorkloadError> {
         match self {
             Self::BuiltIn(kind) => podspec::sites(object, kind),
-            Self::Custom(extractor) => extractor::sites(object, extractor),
+            Self::Custom(extractors) => extractor::sites(object, extractors),
         }
     }
 }
@@ -169,18 +169,17 @@ fn form<'e>(
         Ok(kind) => return Ok((Form::BuiltIn(kind), kinds::subresource(kind, subresource)?)),
         Err(error) => error,
     };
-    let of_this_kind = extractors.iter().find(|extractor| extractor.kind.is(&request.kind));
-    match (unknown, of_this_kind) {
-        (WorkloadError::UnknownKind(_), Some(extractor)) => {
-            let placement = match subresource {
-                "" => Placement::Whole,
-                "status" => Placement::NoImages,
-                other => return Err(WorkloadError::UnknownSubresource(other.to_owned())),
-            };
-            Ok((Form::Custom(extractor), placement))
-        }
-        (error, _) => Err(error),
+    // `Kind` and `group/version/Kind` may both be of this kind: the images of both are images.
+    let of_this_kind: Vec<_> = extractors.iter().filter(|e| e.kind.is(&request.kind)).collect();
+    if !matches!(unknown, WorkloadError::UnknownKind(_)) || of_this_kind.is_empty() {
+        return Err(unknown);
     }
+    let placement = match subresource {
+        "" => Placement::Whole,
+        "status" => Placement::NoImages,
+        other => return Err(WorkloadError::UnknownSubresource(other.to_owned())),
+    };
+    Ok((Form::Custom(of_this_kind), placement))
 }
 
 impl RunsNothing {
