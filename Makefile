@@ -16,7 +16,7 @@ export SIGWARDEN ?= $(TARGET_DIR)/debug/sigwarden
 
 # The module holds no path of the machine that built it. This is for the module's target alone.
 CARGO_HOME_DIR := $(or $(CARGO_HOME),$(HOME)/.cargo)
-export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME_DIR)/registry/src=/registry --remap-path-prefix=$(CURDIR)=/sigwarden
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME_DIR)/registry/src=/registry
 
 # An organisation's own keyring: make KEYS=directory policy.wasm
 ifdef KEYS

@@ -87,7 +87,8 @@ impl Evaluation<'_> {
         let (enforced, audited): (Vec<&Rule>, Vec<&Rule>) =
             rules.iter().partition(|rule| rule.action == FailureAction::Enforce);
         // What runs is what was verified: known to fail before the registry is asked anything.
-        let to_pin = !pinned && enforced.iter().any(|rule| rule.mutate_digest);
+        let mutates = enforced.iter().any(|rule| rule.mutate_digest);
+        let to_pin = !pinned && mutates;
         let unpinned = |rule: &&&Rule| !pinned && !to_pin && rule.verify_digest;
         if let Some(rule) = enforced.iter().find(unpinned) {
             return Err(Failure::of(Reason::Unpinned).by(rule));
@@ -102,20 +103,21 @@ impl Evaluation<'_> {
             }
             Err(error) => return Err(Failure::of(error)),
         };
-        let change = self.change(site, to_pin);
+        let change = if mutates { self.change(site, to_pin) } else { Change::default() };
         if let Some(exception) = self.exception(&image) {
             return Ok(ImageOutcome { reference, outcome: exception, change, would_deny: Vec::new() });
         }
         let fail = |rule: &Rule, reason| Failure::of(reason).by(rule).at(image.digest());
+        // Rules that enforce come first: those that only audit must not use up their time.
+        let mut proofs = Vec::new();
+        for rule in &enforced {
+            proofs.push(self.proof(rule, &image).map_err(|reason| fail(rule, reason))?);
+        }
         for rule in audited {
             would_deny.extend(self.proof(rule, &image).err().map(|reason| fail(rule, reason)));
         }
         if enforced.is_empty() {
             return Ok(ImageOutcome::unchanged(reference, Outcome::Audited).with(would_deny));
-        }
-        let mut proofs = Vec::new();
-        for rule in &enforced {
-            proofs.push(self.proof(rule, &image).map_err(|reason| fail(rule, reason))?);
         }
         let verified = VerifiedImage::new(&image, &enforced, proofs)
             .ok_or_else(|| Failure::of(Reason::Incomplete).at(image.digest()))?;

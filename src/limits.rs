@@ -75,7 +75,7 @@ pub const MAX_LIST_ITEMS: usize = 1000;
 /// Bytes of a Secret or ConfigMap: etcd keeps objects below 1.5 MiB.
 pub const MAX_OBJECT_BYTES: usize = 2 * 1024 * 1024;
 
-/// Public-key operations of one evaluation, about 1 ms each for P-256 in the sandbox: bounds what
+/// Signatures tried for a key in one evaluation, about 1 ms each for P-256 in the sandbox: bounds what
 /// somebody who can push signatures can make us spend.
 pub const MAX_VERIFICATIONS: usize = 1000;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::image::{BindingPattern, ImageReference, Repository, SkipPattern};
 use crate::time::Time;
-use crate::verify::PublicKey;
+use crate::verify::{HashAlgorithm, ImpossibleHash, PublicKey};
 
 /// One rule: which images it binds, and what it asks of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +175,8 @@ pub struct SignatureTerms {
     pub repository: Option<Repository>,
     /// When it ceases to count.
     pub not_after: Option<Time>,
+    /// The hash it must be over; what the key's type asks for where this is absent.
+    pub hash: Option<HashAlgorithm>,
 }
 
 /// A list of at least one.
@@ -219,9 +221,9 @@ impl DeclaredSet {
     /// The set with the keys of the cluster's objects in it, each an entry of its own.
     ///
     /// # Errors
-    /// Whatever `keys` has no answer with, and [`ImpossibleCount`] when the keys found do not suffice for
-    /// the count.
-    pub fn resolve<E: From<ImpossibleCount>>(
+    /// Whatever `keys` has no answer with, [`ImpossibleCount`] when the keys found do not suffice for the
+    /// count, and [`ImpossibleHash`] for a key that never signs with the hash required.
+    pub fn resolve<E: From<ImpossibleCount> + From<ImpossibleHash>>(
         &self,
         keys: &mut dyn FnMut(&KeySource) -> Result<Vec<PublicKey>, E>,
     ) -> Result<AttestorSet, E> {
@@ -232,7 +234,9 @@ impl DeclaredSet {
                 DeclaredEntry::Set(set) => entries.push(Attestor::Set(set.resolve(keys)?)),
                 DeclaredEntry::Unverifiable => return Err(ImpossibleCount.into()),
                 DeclaredEntry::KeysFrom { place, source, terms } => {
-                    entries.extend(signers(place, keys(source)?, terms).map(Attestor::Signer));
+                    let keys = keys(source)?;
+                    check_hash(&keys, terms)?;
+                    entries.extend(signers(place, keys, terms).map(Attestor::Signer));
                 }
             }
         }
@@ -253,6 +257,14 @@ impl DeclaredSet {
             })
             .collect()
     }
+}
+
+/// Whether the keys can sign with the hash that is required.
+///
+/// # Errors
+/// [`ImpossibleHash`] for the first that cannot.
+pub(crate) fn check_hash(keys: &[PublicKey], terms: &SignatureTerms) -> Result<(), ImpossibleHash> {
+    terms.hash.map_or(Ok(()), |hash| keys.iter().try_for_each(|key| key.check_hash(hash)))
 }
 
 /// Several keys in one place are several signers, as in Kyverno, so that without a `count` all of them

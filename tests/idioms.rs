@@ -12,10 +12,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::{Outcome, Reason, Verdict};
-use sigwarden::verify::{KeyError, KeyKind, Unmet};
+use sigwarden::verify::Unmet;
 use sigwarden_testkit::fake_registry::signature_tag;
-use sigwarden_testkit::forge::{self, manifest, signed};
+use sigwarden_testkit::forge::{self, manifest};
 use sigwarden_testkit::objects::pod;
+use sigwarden_testkit::typed::{How, TypedKey};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
 /// What becomes of a policy.
@@ -126,7 +127,7 @@ fn idioms() -> Vec<(&'static str, Expected)> {
         ("two-of-three-keys", of("registry.example.com/vault/server:1", &["carol", "alice"])),
         ("two-attestor-sets", of("registry.example.com/acme/app:1", &["builder", "scanner"])),
         ("nested-attestor", of("registry.example.com/acme/app:1", &["release", "security-b"])),
-        ("rsa-4096-key", Refused(PUBLIC_KEYS, Problem::Key(KeyError::Unsupported(KeyKind::Rsa)))),
+        ("rsa-4096-key", of("registry.example.com/appliances/router:3", &[RSA_4096])),
         ("configmap-variable", instead(PUBLIC_KEYS, "variables are not replaced here; name a ConfigMap in `keys.configMap`, or write the key")),
         ("key-by-k8s-url", Is(APP)),
         ("key-in-secret", Is(APP)),
@@ -184,6 +185,21 @@ fn policy(name: &str) -> Value {
     policy
 }
 
+/// The signer that is no [`Key`].
+const RSA_4096: &str = "RSA 4096";
+
+fn rsa_4096() -> TypedKey {
+    TypedKey::all("idioms").into_iter().find(|(name, _)| *name == RSA_4096).unwrap().1
+}
+
+fn sign(label: &str, payload: &str) -> Value {
+    let signature = match label {
+        RSA_4096 => rsa_4096().sign(payload.as_bytes(), How::Sha256),
+        label => Key::new(label).sign(payload.as_bytes()),
+    };
+    forge::layer(payload, &signature)
+}
+
 /// Replaces what stands for PEM in the policies.
 fn put_in_keys(value: &mut Value) {
     match value {
@@ -194,7 +210,7 @@ fn put_in_keys(value: &mut Value) {
             }
             *text = text
                 .replace("@CERTIFICATE@", include_str!("vectors/keys/certificate.pem"))
-                .replace("@RSA-4096@", include_str!("vectors/keys/rsa-4096.pub"));
+                .replace("@RSA-4096@", &rsa_4096().pem());
         }
         Value::Array(items) => items.iter_mut().for_each(put_in_keys),
         Value::Object(fields) => fields.values_mut().for_each(put_in_keys),
@@ -262,18 +278,14 @@ fn registry(decided: &Decided, signers: &[&str]) -> FakeRegistry {
         }
         name => name.to_owned(),
     };
-    let payload = |key: &Key| {
-        if decided.annotations.is_empty() {
-            return signed(key, &name, &digest);
-        }
-        let pairs = decided.annotations.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
-        let optional = Value::Object(pairs.collect()).to_string();
-        let payload =
-            forge::payload(&name, &digest).replace("\"optional\":null", &format!("\"optional\":{optional}"));
-        forge::layer(&payload, &key.sign(payload.as_bytes()))
+    let optional = if decided.annotations.is_empty() {
+        Value::Null
+    } else {
+        decided.annotations.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
     };
+    let payload = forge::payload(&name, &digest).replace("null", &optional.to_string());
     if !signers.is_empty() {
-        let layers: Vec<Value> = signers.iter().map(|label| payload(&Key::new(label))).collect();
+        let layers: Vec<Value> = signers.iter().map(|label| sign(label, &payload)).collect();
         let kept = decided.kept_in.map_or_else(|| decided.image.to_owned(), |kept_in| format!("{kept_in}:x"));
         registry.answer("manifest", &signature_tag(&kept, &digest), manifest(&layers));
     }

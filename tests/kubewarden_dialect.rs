@@ -3,7 +3,6 @@
 
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
-#![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 
 use serde_json::{Value, json};
 use sigwarden::image::PatternError;

@@ -7,7 +7,8 @@
 
 use serde_json::{Value, json};
 use sigwarden::limits::MAX_IDENTITY_CHARS;
-use sigwarden::requirement::{DeclaredEntry, DeclaredSet, ImpossibleCount, NonEmpty};
+use sigwarden::registry::KeySourceError;
+use sigwarden::requirement::{DeclaredEntry, DeclaredSet, NonEmpty};
 use sigwarden::settings::{Found, Problem, Settings};
 use sigwarden::verify::KeyError;
 use sigwarden_testkit::Key;
@@ -50,9 +51,10 @@ fn identity() -> Value {
 fn with(value: &Value, field: &str, new: Value) -> Value {
     let mut value = value.clone();
     let fields = value.as_object_mut().unwrap();
-    match new {
-        Value::Null => drop(fields.remove(field)),
-        new => drop(fields.insert(field.to_owned(), new)),
+    if new.is_null() {
+        fields.remove(field);
+    } else {
+        fields.insert(field.to_owned(), new);
     }
     value
 }
@@ -466,9 +468,9 @@ fn rule_01_what_cannot_be_verified_is_met_by_nothing() {
         .clone();
     let resolve = |entries, count| {
         let set = DeclaredSet { place: String::new(), count, entries: NonEmpty::new(entries).unwrap() };
-        set.resolve::<ImpossibleCount>(&mut |_| Err(ImpossibleCount)).map(|set| set.required())
+        set.resolve(&mut |_| Err(KeySourceError::TooFewKeys)).map(|set| set.required())
     };
     assert_eq!(resolve(vec![key.clone()], Some(1)), Ok(1));
-    assert_eq!(resolve(vec![key, DeclaredEntry::Unverifiable], Some(1)), Err(ImpossibleCount));
-    assert_eq!(resolve(vec![DeclaredEntry::Unverifiable], None), Err(ImpossibleCount));
+    assert_eq!(resolve(vec![key, DeclaredEntry::Unverifiable], Some(1)), Err(KeySourceError::TooFewKeys));
+    assert_eq!(resolve(vec![DeclaredEntry::Unverifiable], None), Err(KeySourceError::TooFewKeys));
 }

@@ -12,7 +12,7 @@ use super::{OutOfTime, Port};
 use crate::limits::MAX_OBJECT_BYTES;
 use crate::requirement::{ImpossibleCount, KeySource, KeySourceKind};
 use crate::text::Shown;
-use crate::verify::{KeyError, PublicKey};
+use crate::verify::{ImpossibleHash, KeyError, PublicKey};
 
 /// Why there are no keys.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -56,6 +56,9 @@ pub enum KeySourceError {
     /// Fewer keys than the count asks for.
     #[error("its keys are fewer than `count` asks for")]
     TooFewKeys,
+    /// A key that never signs with the hash that the settings require.
+    #[error("`signatureAlgorithm` is {0}")]
+    Hash(ImpossibleHash),
     /// No time left to ask.
     #[error("out of time: `evaluationBudget` is {} ms", .0.as_millis())]
     OutOfTime(Duration),
@@ -64,6 +67,12 @@ pub enum KeySourceError {
 impl From<ImpossibleCount> for KeySourceError {
     fn from(_: ImpossibleCount) -> Self {
         Self::TooFewKeys
+    }
+}
+
+impl From<ImpossibleHash> for KeySourceError {
+    fn from(error: ImpossibleHash) -> Self {
+        Self::Hash(error)
     }
 }
 

@@ -1,16 +1,16 @@
 //! Attestor sets: `count`, `entries`, `keys`.
 
 use super::error::{Problem, SettingsError};
-use super::fields::{ATTESTOR_SET, CTLOG, ENTRY, KEYS, OBJECT, SIGNATURE_ALGORITHMS};
+use super::fields::{ATTESTOR_SET, CTLOG, ENTRY, KEYS, OBJECT};
 use super::reader::{Mapping, Node};
 use super::{certificates, keyless, keyring};
 use crate::image::Repository;
 use crate::limits::{MAX_ANNOTATIONS, MAX_ATTESTOR_DEPTH, MAX_ENTRIES};
 use crate::requirement::{
     DeclaredEntry, DeclaredSet, KeySource, KeySourceKind, NonEmpty, SignatureTerms, SignerRequirement,
-    signers,
+    check_hash, signers,
 };
-use crate::verify::PublicKey;
+use crate::verify::{HashAlgorithm, PublicKey};
 
 /// What the entries of one rule have in common.
 pub(super) struct Context<'c> {
@@ -80,7 +80,6 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
         }
         return Ok(vec![DeclaredEntry::Set(attestor_set(inner, context, depth.saturating_add(1))?)]);
     }
-    check_algorithm(&entry)?;
     let terms = SignatureTerms {
         annotations: annotations(&entry)?,
         known_annotations: known_annotations(&entry)?,
@@ -89,28 +88,37 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
             None => context.repository.clone(),
         },
         not_after: None,
+        hash: None,
     };
     match kind {
         "keyless" => keyless::check(inner)?,
         "certificates" => certificates::check(inner)?,
-        _ => return keys_entry(inner, place, terms),
+        _ => return keys_entry(&entry, inner, place, terms),
     }
+    algorithm(&entry)?;
     Ok(vec![DeclaredEntry::Unverifiable])
 }
 
 fn keys_entry(
+    entry: &Mapping<'_>,
     node: Node<'_>,
     place: String,
     mut terms: SignatureTerms,
 ) -> Result<Vec<DeclaredEntry>, SettingsError> {
     let keys = node.mapping(&KEYS)?;
-    check_algorithm(&keys)?;
+    let hash = hash(entry, &keys)?;
+    terms.hash = hash.as_ref().map(|(_, hash)| *hash);
     check_rekor(&keys)?;
     if let Some(node) = keys.get("notAfter") {
         terms.not_after = Some(node.time()?);
     }
     Ok(match keys_of(&keys)? {
-        Keys::Written(keys) => signers(&place, keys, &terms).map(DeclaredEntry::Signer).collect(),
+        Keys::Written(keys) => {
+            if let Some((node, _)) = &hash {
+                check_hash(&keys, &terms).map_err(|error| node.error(error.into()))?;
+            }
+            signers(&place, keys, &terms).map(DeclaredEntry::Signer).collect()
+        }
         Keys::From(source) => vec![DeclaredEntry::KeysFrom { place, source, terms }],
     })
 }
@@ -209,11 +217,24 @@ fn check_rekor(keys: &Mapping<'_>) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn check_algorithm(mapping: &Mapping<'_>) -> Result<(), SettingsError> {
-    match mapping.get("signatureAlgorithm") {
-        Some(node) => node.choice(&SIGNATURE_ALGORITHMS.iter().map(|name| (*name, ())).collect::<Vec<_>>()),
-        None => Ok(()),
+/// The hash that signatures must be over, if one is written, and where: in the entry, as Kyverno has it, or
+/// beside the keys, as it had it before.
+fn hash<'v>(
+    entry: &Mapping<'v>,
+    keys: &Mapping<'v>,
+) -> Result<Option<(Node<'v>, HashAlgorithm)>, SettingsError> {
+    match (algorithm(entry)?, algorithm(keys)?) {
+        (Some((first, wanted)), Some((node, found))) if found != wanted => {
+            Err(node.error(Problem::OtherHash { found, first: first.path().to_owned(), wanted }))
+        }
+        (first, second) => Ok(second.or(first)),
     }
+}
+
+fn algorithm<'v>(mapping: &Mapping<'v>) -> Result<Option<(Node<'v>, HashAlgorithm)>, SettingsError> {
+    let Some(node) = mapping.get("signatureAlgorithm") else { return Ok(None) };
+    let hash = node.choice(&HashAlgorithm::ALL.map(|hash| (hash.name(), hash)))?;
+    Ok(Some((node, hash)))
 }
 
 /// Annotations that must be there: names to texts.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::image::{PatternError, ReferenceError};
 use crate::text::{Shown, alternatives};
-use crate::verify::KeyError;
+use crate::verify::{HashAlgorithm, ImpossibleHash, KeyError};
 
 /// One thing wrong with the settings, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,7 +44,7 @@ pub enum Problem {
         expected: &'static str,
     },
     /// A field that does not exist.
-    #[error("unknown field; {what} has: {}", allowed.join(", "))]
+    #[error("unknown field; {what} may have: {}", allowed.join(", "))]
     UnknownField {
         /// What the mapping is.
         what: &'static str,
@@ -198,6 +198,19 @@ pub enum Problem {
          this field"
     )]
     NoProvenTime,
+    /// A hash that the key's type never signs with.
+    #[error("found {0}")]
+    Hash(#[from] ImpossibleHash),
+    /// Two hashes for the same keys.
+    #[error("found `{found}`, but {first} says `{wanted}`; write one of them")]
+    OtherHash {
+        /// The hash here.
+        found: HashAlgorithm,
+        /// The path of the first.
+        first: String,
+        /// The hash there.
+        wanted: HashAlgorithm,
+    },
     /// The same key twice in one set, where two signers are counted.
     #[error("the same key as {first}; each signer counts once")]
     DuplicateKey {

@@ -246,8 +246,8 @@ pub(super) static ENTRY: Table = Table {
     ],
 };
 
-/// The hash algorithms Kyverno knows. Those that no supported key signs with are refused.
-pub(super) const SIGNATURE_ALGORITHMS: &[&str] = &["sha256"];
+/// The hash algorithms that Kyverno knows, but for `sha224`, which neither cosign nor a key service signs with.
+pub(super) const SIGNATURE_ALGORITHMS: &[&str] = &["sha256", "sha384", "sha512"];
 
 /// `keys`.
 pub(super) static KEYS: Table = Table {

@@ -311,7 +311,10 @@ impl Reason {
             | Self::NoSignature
             | Self::Revoked
             | Self::Keys(
-                KeySourceError::NoField { .. } | KeySourceError::Key { .. } | KeySourceError::TooFewKeys,
+                KeySourceError::NoField { .. }
+                | KeySourceError::Key { .. }
+                | KeySourceError::TooFewKeys
+                | KeySourceError::Hash(_),
             )
             | Self::Unmet(Unmet::Shortfall(_)) => Denial::Rejected,
         }

@@ -16,7 +16,7 @@ mod proof;
 mod quorum;
 mod verifier;
 
-pub use key::{Fingerprint, KeyError, KeyKind, PublicKey, SignatureError};
+pub use key::{Fingerprint, HashAlgorithm, ImpossibleHash, KeyError, PublicKey, SignatureError};
 pub use proof::{RuleProof, VerifiedImage};
 pub use quorum::Signer;
 pub use verifier::{Attached, AttachedSignatures, MissingSigner, Question, Shortfall, Unmet, Verifier};
@@ -53,7 +53,7 @@ impl VerifiedSignature {
     ) -> Result<Self, SignatureError> {
         let signer = match &wanted.identity {
             RequiredIdentity::Key(key) => {
-                key.verify(payload.as_bytes(), signature.signature())?;
+                key.verify(payload.as_bytes(), signature.signature(), wanted.terms.hash)?;
                 if revoked.contains(&key.fingerprint()) {
                     return Err(SignatureError::Revoked);
                 }

@@ -80,9 +80,9 @@ impl ExtractorPath {
 
 /// Every image that the paths lead to. Parts that are absent have none; an object in which no path finds
 /// any is refused.
-pub(super) fn sites(object: &Value, extractor: &Extractor) -> Result<Vec<ImageSite>, WorkloadError> {
+pub(super) fn sites(object: &Value, extractors: &[&Extractor]) -> Result<Vec<ImageSite>, WorkloadError> {
     let mut sites = Vec::new();
-    for path in &extractor.paths {
+    for path in extractors.iter().flat_map(|extractor| &extractor.paths) {
         walk(object, &path.0, String::new(), String::new(), &mut sites)?;
         if sites.len() > MAX_IMAGES {
             return Err(WorkloadError::TooManyImages { limit: MAX_IMAGES });
@@ -152,7 +152,7 @@ mod tests {
             kind: ExtractorKind::parse("tekton.dev/v1/Task").unwrap(),
             paths: vec![ExtractorPath::parse(path, value).unwrap()],
         };
-        let sites = sites(object, &extractor)?;
+        let sites = sites(object, &[&extractor])?;
         Ok(sites
             .iter()
             .map(|s| (s.pointer().to_owned(), s.path().to_owned(), s.image().to_owned()))

@@ -118,7 +118,9 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
         }
     }
 
-    let old = request.old_object.as_ref();
+    // Only an UPDATE changes something that was admitted before.
+    let is_update = request.operation == "UPDATE";
+    let old = request.old_object.as_ref().filter(|_| is_update);
     let mut sites = form.sites(object)?;
     let before = match old {
         // An old object we cannot read has no unchanged image.
@@ -132,8 +134,8 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
         // What runs already was admitted with the pod, and a patch of it would be refused.
         sites.retain(ImageSite::is_changed);
     }
-    let being_deleted = request.operation == "UPDATE"
-        && old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
+    let being_deleted =
+        old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
     if being_deleted && !sites.iter().any(ImageSite::is_changed) {
         return Ok(Workload::RunsNothing(RunsNothing::BeingDeleted));
     }
@@ -146,14 +148,14 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
 /// How the images of an object are found.
 enum Form<'e> {
     BuiltIn(&'static kinds::Kind),
-    Custom(&'e Extractor),
+    Custom(Vec<&'e Extractor>),
 }
 
 impl Form<'_> {
     fn sites(&self, object: &Value) -> Result<Vec<ImageSite>, WorkloadError> {
         match self {
             Self::BuiltIn(kind) => podspec::sites(object, kind),
-            Self::Custom(extractor) => extractor::sites(object, extractor),
+            Self::Custom(extractors) => extractor::sites(object, extractors),
         }
     }
 }
@@ -167,18 +169,17 @@ fn form<'e>(
         Ok(kind) => return Ok((Form::BuiltIn(kind), kinds::subresource(kind, subresource)?)),
         Err(error) => error,
     };
-    let of_this_kind = extractors.iter().find(|extractor| extractor.kind.is(&request.kind));
-    match (unknown, of_this_kind) {
-        (WorkloadError::UnknownKind(_), Some(extractor)) => {
-            let placement = match subresource {
-                "" => Placement::Whole,
-                "status" => Placement::NoImages,
-                other => return Err(WorkloadError::UnknownSubresource(other.to_owned())),
-            };
-            Ok((Form::Custom(extractor), placement))
-        }
-        (error, _) => Err(error),
+    // `Kind` and `group/version/Kind` may both be of this kind: the images of both are images.
+    let of_this_kind: Vec<_> = extractors.iter().filter(|e| e.kind.is(&request.kind)).collect();
+    if !matches!(unknown, WorkloadError::UnknownKind(_)) || of_this_kind.is_empty() {
+        return Err(unknown);
     }
+    let placement = match subresource {
+        "" => Placement::Whole,
+        "status" => Placement::NoImages,
+        other => return Err(WorkloadError::UnknownSubresource(other.to_owned())),
+    };
+    Ok((Form::Custom(of_this_kind), placement))
 }
 
 impl RunsNothing {

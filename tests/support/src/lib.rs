@@ -4,14 +4,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made ends the test")]
 #![expect(clippy::panic, reason = "a fixture that cannot be made ends the test")]
+#![expect(clippy::arithmetic_side_effects, reason = "a fixture that cannot be made ends the test")]
+#![expect(clippy::string_slice, reason = "a fixture that cannot be made ends the test")]
 #![expect(clippy::indexing_slicing, reason = "a fixture that cannot be made ends the test")]
 
 pub mod fake_registry;
 pub mod forge;
 pub mod objects;
+mod primes;
 pub mod run;
 pub mod tamper;
+pub mod typed;
 
 pub use fake_registry::FakeRegistry;
 pub use forge::Key;
 pub use run::{Answer, decide, failures};
+pub use typed::{How, TypedKey};
