@@ -29,6 +29,13 @@ pub const MAX_PATTERNS: usize = 1000;
 /// Entries of an attestor set, after keys written in one block are taken apart.
 pub const MAX_ENTRIES: usize = 64;
 
+/// Characters of an issuer, a subject, or a regular expression over one. A workflow's subject takes some
+/// hundred.
+pub const MAX_IDENTITY_CHARS: usize = 1024;
+
+/// Attestations of a rule, and conditions in one list.
+pub const MAX_CONDITIONS: usize = 64;
+
 /// Attestor sets within attestor sets.
 pub const MAX_ATTESTOR_DEPTH: usize = 4;
 

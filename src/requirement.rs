@@ -93,6 +93,9 @@ pub enum DeclaredEntry {
     Signer(SignerRequirement),
     /// A set within the set.
     Set(DeclaredSet),
+    /// Somebody whose signatures this version cannot verify. Settings with such an entry are refused; a set
+    /// with one cannot be resolved.
+    Unverifiable,
     /// Those whose keys an object of the cluster holds; each key is an entry.
     KeysFrom {
         /// Where it stands in the rule, for messages.
@@ -229,6 +232,7 @@ impl DeclaredSet {
             match entry {
                 DeclaredEntry::Signer(signer) => entries.push(Attestor::Signer(signer.clone())),
                 DeclaredEntry::Set(set) => entries.push(Attestor::Set(set.resolve(keys)?)),
+                DeclaredEntry::Unverifiable => return Err(ImpossibleCount.into()),
                 DeclaredEntry::KeysFrom { place, source, terms } => {
                     let keys = keys(source)?;
                     check_hash(&keys, terms)?;
@@ -249,7 +253,7 @@ impl DeclaredSet {
             .flat_map(|entry| match entry {
                 DeclaredEntry::Signer(signer) => vec![signer],
                 DeclaredEntry::Set(set) => set.signers(),
-                DeclaredEntry::KeysFrom { .. } => Vec::new(),
+                DeclaredEntry::KeysFrom { .. } | DeclaredEntry::Unverifiable => Vec::new(),
             })
             .collect()
     }

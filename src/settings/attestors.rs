@@ -1,9 +1,9 @@
 //! Attestor sets: `count`, `entries`, `keys`.
 
 use super::error::{Problem, SettingsError};
-use super::fields::{ATTESTOR_SET, ENTRY, KEYS, OBJECT, REKOR};
-use super::keyring;
+use super::fields::{ATTESTOR_SET, CTLOG, ENTRY, KEYS, OBJECT};
 use super::reader::{Mapping, Node};
+use super::{certificates, keyless, keyring};
 use crate::image::Repository;
 use crate::limits::{MAX_ANNOTATIONS, MAX_ATTESTOR_DEPTH, MAX_ENTRIES};
 use crate::requirement::{
@@ -20,18 +20,14 @@ pub(super) struct Context<'c> {
     pub(super) repository: Option<Repository>,
 }
 
-/// Parses the `attestors` of a rule.
-pub(super) fn parse(
-    attestors: Node<'_>,
-    context: &Context<'_>,
-) -> Result<NonEmpty<DeclaredSet>, SettingsError> {
-    let empty = attestors.error(Problem::Empty);
+/// Parses the `attestors` of a rule: at least one set.
+pub(super) fn parse(attestors: Node<'_>, context: &Context<'_>) -> Result<Vec<DeclaredSet>, SettingsError> {
     let sets = attestors.list(MAX_ENTRIES)?.into_iter();
     let sets = sets.map(|set| attestor_set(set, context, 1)).collect::<Result<Vec<_>, _>>()?;
     for set in &sets {
         check_signers_differ(&set.signers(), context.rule)?;
     }
-    NonEmpty::new(sets).ok_or(empty)
+    Ok(sets)
 }
 
 fn attestor_set(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<DeclaredSet, SettingsError> {
@@ -74,7 +70,7 @@ fn count(node: &Node<'_>, entries: &[DeclaredEntry], written: usize) -> Result<u
 fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<DeclaredEntry>, SettingsError> {
     let place = relative(node.path(), context.rule);
     let entry = node.mapping(&ENTRY)?;
-    let (kind, inner) = entry.exactly_one(&["keys", "attestor"])?;
+    let (kind, inner) = entry.exactly_one(&["keys", "keyless", "certificates", "attestor"])?;
     if kind == "attestor" {
         for field in ["annotations", "knownAnnotations", "repository", "signatureAlgorithm"] {
             if let Some(field) = entry.get(field) {
@@ -84,7 +80,7 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
         }
         return Ok(vec![DeclaredEntry::Set(attestor_set(inner, context, depth.saturating_add(1))?)]);
     }
-    let mut terms = SignatureTerms {
+    let terms = SignatureTerms {
         annotations: annotations(&entry)?,
         known_annotations: known_annotations(&entry)?,
         repository: match entry.get("repository") {
@@ -94,8 +90,23 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
         not_after: None,
         hash: None,
     };
-    let keys = inner.mapping(&KEYS)?;
-    let hash = hash(&entry, &keys)?;
+    match kind {
+        "keyless" => keyless::check(inner)?,
+        "certificates" => certificates::check(inner)?,
+        _ => return keys_entry(&entry, inner, place, terms),
+    }
+    algorithm(&entry)?;
+    Ok(vec![DeclaredEntry::Unverifiable])
+}
+
+fn keys_entry(
+    entry: &Mapping<'_>,
+    node: Node<'_>,
+    place: String,
+    mut terms: SignatureTerms,
+) -> Result<Vec<DeclaredEntry>, SettingsError> {
+    let keys = node.mapping(&KEYS)?;
+    let hash = hash(entry, &keys)?;
     terms.hash = hash.as_ref().map(|(_, hash)| *hash);
     check_rekor(&keys)?;
     if let Some(node) = keys.get("notAfter") {
@@ -140,6 +151,11 @@ fn public_keys(node: &Node<'_>) -> Result<Keys, SettingsError> {
             }
             _ => Err(node.error(Problem::ObjectName(text.to_owned()))),
         };
+    }
+    if text.contains("{{") {
+        let instead =
+            "variables are not replaced here; name a ConfigMap in `keys.configMap`, or write the key";
+        return Err(node.error(Problem::RefusedField { instead }));
     }
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     if scheme.is_some_and(|scheme| scheme.ends_with("kms") || scheme == "hashivault") {
@@ -188,11 +204,17 @@ fn is_object_name(name: &str) -> bool {
 
 /// As Kyverno means it: a log entry is required unless that is switched off.
 fn check_rekor(keys: &Mapping<'_>) -> Result<(), SettingsError> {
-    let ignore_tlog = match keys.get("rekor") {
-        Some(rekor) => rekor.mapping(&REKOR)?.boolean_or("ignoreTlog", false)?,
-        None => false,
-    };
-    if ignore_tlog { Ok(()) } else { Err(keys.error(Problem::RekorNotSupported)) }
+    if !certificates::check_rekor(keys)? {
+        return Err(keys.error(Problem::RekorNotSupported));
+    }
+    let Some(node) = keys.get("ctlog") else { return Ok(()) };
+    let ctlog = node.clone().mapping(&CTLOG)?;
+    certificates::check_ctlog(&ctlog)?;
+    match ctlog.get("tsaCertChain") {
+        Some(node) => node.not_yet("timestamps"),
+        None => node.note("keys have no certificate to be logged"),
+    }
+    Ok(())
 }
 
 /// The hash that signatures must be over, if one is written, and where: in the entry, as Kyverno has it, or
@@ -201,17 +223,18 @@ fn hash<'v>(
     entry: &Mapping<'v>,
     keys: &Mapping<'v>,
 ) -> Result<Option<(Node<'v>, HashAlgorithm)>, SettingsError> {
-    let read = |mapping: &Mapping<'v>| {
-        let Some(node) = mapping.get("signatureAlgorithm") else { return Ok(None) };
-        let hash = node.choice(&HashAlgorithm::ALL.map(|hash| (hash.name(), hash)))?;
-        Ok::<_, SettingsError>(Some((node, hash)))
-    };
-    match (read(entry)?, read(keys)?) {
+    match (algorithm(entry)?, algorithm(keys)?) {
         (Some((first, wanted)), Some((node, found))) if found != wanted => {
             Err(node.error(Problem::OtherHash { found, first: first.path().to_owned(), wanted }))
         }
         (first, second) => Ok(second.or(first)),
     }
+}
+
+fn algorithm<'v>(mapping: &Mapping<'v>) -> Result<Option<(Node<'v>, HashAlgorithm)>, SettingsError> {
+    let Some(node) = mapping.get("signatureAlgorithm") else { return Ok(None) };
+    let hash = node.choice(&HashAlgorithm::ALL.map(|hash| (hash.name(), hash)))?;
+    Ok(Some((node, hash)))
 }
 
 /// Annotations that must be there: names to texts.

@@ -57,11 +57,25 @@ pub enum Problem {
         /// What to do instead.
         instead: &'static str,
     },
+    /// Something well-formed that this version cannot verify. Whatever else is wrong is said first.
+    #[error("well-formed, but this version cannot verify {what}")]
+    NotYet {
+        /// What.
+        what: &'static str,
+    },
     /// A field that must be there.
     #[error("missing; {what} must have it")]
     Missing {
         /// What needs it.
         what: &'static str,
+    },
+    /// Two fields of which one must be there.
+    #[error("found neither {} nor {}; {what} must have one of them", allowed[0], allowed[1])]
+    NoneOf {
+        /// What needs one.
+        what: &'static str,
+        /// The fields.
+        allowed: [&'static str; 2],
     },
     /// A list or text that must not be empty.
     #[error("empty; at least one is needed, or nothing would be checked")]
@@ -129,7 +143,17 @@ pub enum Problem {
     /// A text that names no object of the cluster.
     #[error("found `{}`; allowed: names of Kubernetes objects, k8s://NAMESPACE/NAME", Shown(.0))]
     ObjectName(String),
-    /// A mapping of names that cannot be meant.
+    /// A variable of Kyverno, in a place where nothing replaces it.
+    #[error("variables are not replaced here; write the value")]
+    Variable,
+    /// A condition's key that looks at nothing we know how to look at.
+    #[error(
+        "found `{}`; allowed: `{{{{ a.path }}}}`, or `regex_match`, `length`, `time_since` or a component's version \
+         over one",
+        Shown(.0)
+    )]
+    Expression(String),
+    /// An identity, or a mapping of names, that cannot be meant.
     #[error("found `{}`; {why}", Shown(found))]
     Identity {
         /// What was found.
@@ -165,6 +189,15 @@ pub enum Problem {
     /// A key that is none, or is not supported.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// What should be certificates.
+    #[error("malformed PEM: expected nothing but whole `CERTIFICATE` blocks")]
+    Certificates,
+    /// Signatures that nothing would date.
+    #[error(
+        "without a log entry nothing proves when it was signed; write `ctlog.tsaCertChain` for timestamps, or remove \
+         this field"
+    )]
+    NoProvenTime,
     /// A hash that the key's type never signs with.
     #[error("found {0}")]
     Hash(#[from] ImpossibleHash),

@@ -2,6 +2,7 @@
 
 use super::error::{Problem, SettingsError};
 use super::fields::{EXCEPTION, REVOKED};
+use super::keyless;
 use super::reader::Mapping;
 use crate::image::ImageDigest;
 use crate::limits::MAX_LIST_ITEMS;
@@ -42,6 +43,9 @@ pub(super) fn revoked(settings: &Mapping<'_>) -> Result<Revoked, SettingsError> 
             let keys = PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
             result.keys.extend(keys.iter().map(PublicKey::fingerprint));
         }
+    }
+    if let Some(list) = revoked.get("identities") {
+        list.list_or_empty(MAX_LIST_ITEMS)?.into_iter().try_for_each(keyless::check_revoked)?;
     }
     Ok(result)
 }

@@ -4,10 +4,10 @@
 
 use super::attestors::{annotations, check_signers_differ};
 use super::error::{Problem, SettingsError};
-use super::fields::{KUBEWARDEN_SETTINGS, KUBEWARDEN_SIGNATURE};
+use super::kubewarden_fields::{SETTINGS, SIGNATURE};
 use super::native::pattern;
-use super::reader::Node;
-use super::{Mutation, Revoked, Settings, UnmatchedImages};
+use super::reader::{Mapping, Node};
+use super::{Mutation, Revoked, Settings, UnmatchedImages, certificates, keyless};
 use crate::image::BindingPattern;
 use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
 use crate::requirement::{
@@ -17,7 +17,7 @@ use crate::verify::PublicKey;
 
 /// Parses settings of verify-image-signatures.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
-    let settings = root.mapping(&KUBEWARDEN_SETTINGS)?;
+    let settings = root.mapping(&SETTINGS)?;
     let modify = settings.boolean_or("modifyImagesWithDigest", true)?;
     let list = settings.required("signatures")?;
     let items = list.clone().list(MAX_RULES)?.into_iter();
@@ -37,21 +37,14 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
 
 fn signature(node: Node<'_>, modify: bool) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
-    let item = node.mapping(&KUBEWARDEN_SIGNATURE)?;
+    let item = node.mapping(&SIGNATURE)?;
     let image = item.required("image")?;
     let images = NonEmpty::new(vec![pattern(&image, BindingPattern::parse)?]);
     let terms = SignatureTerms { annotations: annotations(&item)?, ..SignatureTerms::default() };
-    let list = item.required("pubKeys")?;
-    let mut entries = Vec::new();
-    for (index, node) in list.clone().list(MAX_ENTRIES)?.into_iter().enumerate() {
-        let keys = PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
-        entries.extend(signers(&format!("pubKeys[{index}]"), keys, &terms).map(DeclaredEntry::Signer));
-    }
-    if entries.len() > MAX_ENTRIES {
-        return Err(list.error(Problem::TooMany { found: entries.len(), limit: MAX_ENTRIES }));
-    }
+    let (kind, list) = item.exactly_one(&KINDS)?;
+    let entries = entries(kind, &list, &item, &terms)?;
     let entries = NonEmpty::new(entries).ok_or_else(|| list.error(Problem::Empty))?;
-    let set = DeclaredSet { place: "pubKeys".to_owned(), count: None, entries };
+    let set = DeclaredSet { place: kind.to_owned(), count: None, entries };
     check_signers_differ(&set.signers(), &place)?;
     Ok(Rule {
         name: RuleName::Place(place),
@@ -65,4 +58,50 @@ fn signature(node: Node<'_>, modify: bool) -> Result<Rule, SettingsError> {
         child_signatures: false,
         signed_identities: Vec::new(),
     })
+}
+
+/// What an item asks for.
+const KINDS: [&str; 5] = ["pubKeys", "keyless", "keylessPrefix", "githubActions", "certificates"];
+
+/// Whose signatures an item asks for: of all of them.
+fn entries(
+    kind: &'static str,
+    node: &Node<'_>,
+    item: &Mapping<'_>,
+    terms: &SignatureTerms,
+) -> Result<Vec<DeclaredEntry>, SettingsError> {
+    let chain = item.get("certificateChain");
+    let rekor = item.get("requireRekorBundle");
+    if kind != "certificates"
+        && let Some(stray) = chain.as_ref().or(rekor.as_ref())
+    {
+        return Err(stray.error(Problem::RefusedField { instead: "it belongs to `certificates`" }));
+    }
+    if kind == "githubActions" {
+        keyless::check_github(node.clone())?;
+        return Ok(vec![DeclaredEntry::Unverifiable]);
+    }
+    let mut entries = Vec::new();
+    for (index, node) in node.clone().list(MAX_ENTRIES)?.into_iter().enumerate() {
+        match kind {
+            "pubKeys" => {
+                let keys = PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
+                let place = format!("{kind}[{index}]");
+                entries.extend(signers(&place, keys, terms).map(DeclaredEntry::Signer));
+                continue;
+            }
+            "keyless" => keyless::check_exact(node)?,
+            "keylessPrefix" => keyless::check_prefix(node)?,
+            _ => certificates::check_pem(&node)?,
+        }
+        entries.push(DeclaredEntry::Unverifiable);
+    }
+    if kind == "certificates" {
+        chain.iter().try_for_each(certificates::check_pem)?;
+        item.required("requireRekorBundle")?.boolean()?;
+    }
+    if entries.len() > MAX_ENTRIES {
+        return Err(node.error(Problem::TooMany { found: entries.len(), limit: MAX_ENTRIES }));
+    }
+    Ok(entries)
 }

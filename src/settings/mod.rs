@@ -3,13 +3,17 @@
 //! Parsing is pure: no host call, no clock. What the fields are, and what becomes of those that are not
 //! implemented, stands in `fields`; the parser refuses whatever is not in those tables.
 
+mod attestations;
 mod attestors;
+mod certificates;
 mod error;
 mod exemptions;
 mod extractors;
 mod fields;
+mod keyless;
 mod keyring;
 mod kubewarden;
+mod kubewarden_fields;
 mod native;
 mod reader;
 #[cfg(not(target_arch = "wasm32"))]
@@ -97,7 +101,7 @@ impl Settings {
             // The parser names the fields that do not belong, or the one that is missing.
             (false, false) => native::parse(root)?,
         };
-        Ok(Self { warnings: notes.into_inner(), ..settings })
+        Ok(Self { warnings: notes.finish()?, ..settings })
     }
 
     /// The rules, at least one.

@@ -1,5 +1,6 @@
 //! The native dialect: Kyverno's `verifyImages` list, and what is ours around it.
 
+use super::attestations;
 use super::attestors::{self, Context};
 use super::error::{Problem, SettingsError};
 use super::exemptions::{exceptions, revoked};
@@ -9,7 +10,7 @@ use super::reader::{Mapping, Node};
 use super::{Mutation, Settings, UnmatchedImages};
 use crate::image::{BindingPattern, PatternError, Repository, SkipPattern};
 use crate::limits::{EVALUATION_BUDGET, MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
-use crate::requirement::{FailureAction, NonEmpty, Rule, RuleName, SignedIdentity};
+use crate::requirement::{DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignedIdentity};
 
 /// Parses settings in the native dialect.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
@@ -44,8 +45,10 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
 fn rule(node: Node<'_>) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
     let rule = node.mapping(&RULE)?;
-    if let Some(format) = rule.get("type") {
-        format.choice(&[("Cosign", ())])?;
+    if let Some(format) = rule.get("type")
+        && format.choice(&[("Cosign", false), ("SigstoreBundle", true)])?
+    {
+        format.not_yet("Sigstore bundles");
     }
     let references = rule.required("imageReferences")?;
     let images = patterns(&references, BindingPattern::parse)?;
@@ -65,7 +68,7 @@ fn rule(node: Node<'_>) -> Result<Rule, SettingsError> {
     Ok(Rule {
         name: name(&rule, &place)?,
         skips,
-        attestors: attestors::parse(rule.required("attestors")?, &context)?,
+        attestors: attestors(&rule, &context)?,
         action: action(&rule, mutate_digest)?,
         mutate_digest,
         verify_digest: rule.boolean_or("verifyDigest", true)?,
@@ -73,6 +76,18 @@ fn rule(node: Node<'_>) -> Result<Rule, SettingsError> {
         signed_identities: signed_identities(&rule, &images)?,
         images: NonEmpty::new(images).ok_or_else(|| references.error(Problem::Empty))?,
     })
+}
+
+/// What must be signed and attested, and by whom: one of the two at least.
+fn attestors(rule: &Mapping<'_>, context: &Context<'_>) -> Result<NonEmpty<DeclaredSet>, SettingsError> {
+    let mut sets = Vec::new();
+    if let Some(list) = rule.get("attestations") {
+        sets.push(attestations::parse(list, context)?);
+    }
+    if sets.is_empty() || rule.get("attestors").is_some() {
+        sets.extend(attestors::parse(rule.required("attestors")?, context)?);
+    }
+    NonEmpty::new(sets).ok_or_else(|| rule.error(Problem::Empty))
 }
 
 fn name(rule: &Mapping<'_>, place: &str) -> Result<RuleName, SettingsError> {

@@ -11,9 +11,15 @@ use crate::image::ImageDigest;
 use crate::limits::BUDGETS;
 use crate::time::Time;
 
-/// What is legal but has no effect, gathered while reading.
+/// What is gathered while reading.
 #[derive(Debug, Default)]
-pub(super) struct Notes(RefCell<Vec<String>>);
+pub(super) struct Notes {
+    /// What is legal but has no effect.
+    notes: RefCell<Vec<String>>,
+    /// The first thing that is well-formed but cannot be verified by this version: the error where nothing
+    /// is wrong otherwise.
+    not_yet: RefCell<Option<SettingsError>>,
+}
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -34,11 +40,23 @@ pub(super) struct Mapping<'v> {
 
 impl Notes {
     pub(super) fn add(&self, path: &str, note: &str) {
-        self.0.borrow_mut().push(format!("{path}: {note}"));
+        self.notes.borrow_mut().push(format!("{path}: {note}"));
     }
 
-    pub(super) fn into_inner(self) -> Vec<String> {
-        self.0.into_inner()
+    fn not_yet(&self, path: &str, what: &'static str) {
+        let mut first = self.not_yet.borrow_mut();
+        first.get_or_insert_with(|| SettingsError::at(path, Problem::NotYet { what }));
+    }
+
+    /// The notes.
+    ///
+    /// # Errors
+    /// [`Problem::NotYet`] where something was read that cannot be verified.
+    pub(super) fn finish(self) -> Result<Vec<String>, SettingsError> {
+        match self.not_yet.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(self.notes.into_inner()),
+        }
     }
 }
 
@@ -54,6 +72,16 @@ impl<'v> Node<'v> {
 
     pub(super) fn error(&self, problem: Problem) -> SettingsError {
         SettingsError::at(self.path(), problem)
+    }
+
+    /// Well-formed, and this version cannot verify it: an error, unless something else is wrong.
+    pub(super) fn not_yet(&self, what: &'static str) {
+        self.notes.not_yet(self.path(), what);
+    }
+
+    /// Says that it is legal and has no effect.
+    pub(super) fn note(&self, why: &str) {
+        self.notes.add(self.path(), &format!("has no effect; {why}"));
     }
 
     /// A mapping, every field of which is in the table.
@@ -85,6 +113,28 @@ impl<'v> Node<'v> {
 
     pub(super) fn text(&self) -> Result<&'v str, SettingsError> {
         self.value.as_str().ok_or_else(|| self.mistyped("a text"))
+    }
+
+    /// A text of at least one character and at most `limit` bytes.
+    pub(super) fn some_text(&self, limit: usize) -> Result<&'v str, SettingsError> {
+        let text = self.text()?;
+        if text.trim().is_empty() {
+            return Err(self.error(Problem::Empty));
+        }
+        if text.len() > limit { Err(self.error(Problem::TooLong { limit })) } else { Ok(text) }
+    }
+
+    /// Any value but `null`, with no variable in it.
+    pub(super) fn constant(&self) -> Result<&'v Value, SettingsError> {
+        if self.value.is_null() {
+            return Err(self.mistyped("a value"));
+        }
+        // In JSON two opening braces can only stand in a text.
+        if self.value.to_string().contains("{{") {
+            Err(self.error(Problem::Variable))
+        } else {
+            Ok(self.value)
+        }
     }
 
     pub(super) fn boolean(&self) -> Result<bool, SettingsError> {
@@ -189,6 +239,14 @@ impl<'v> Mapping<'v> {
         }
     }
 
+    /// Refuses a mapping with neither of two fields.
+    pub(super) fn at_least_one(&self, names: [&'static str; 2]) -> Result<(), SettingsError> {
+        if names.iter().any(|name| self.entries.contains_key(*name)) {
+            return Ok(());
+        }
+        Err(self.error(Problem::NoneOf { what: self.table.what, allowed: names }))
+    }
+
     pub(super) fn boolean_or(&self, name: &'static str, default: bool) -> Result<bool, SettingsError> {
         self.get(name).map_or(Ok(default), |node| node.boolean())
     }
@@ -198,6 +256,10 @@ impl<'v> Mapping<'v> {
             Some(Support::Implemented(_)) => Ok(()),
             Some(Support::Inert(why)) => {
                 self.notes.add(&self.path_of(name), &format!("has no effect; {why}"));
+                Ok(())
+            }
+            Some(Support::NotYet(what, _)) => {
+                self.notes.not_yet(&self.path_of(name), what);
                 Ok(())
             }
             Some(Support::Refused(instead)) => {

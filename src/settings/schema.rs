@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, Field, Shape, Support, Table};
+use super::kubewarden_fields;
 
 /// The mappings that have a definition of their own, and its name.
 static DEFINITIONS: &[(&str, &Table)] = &[
@@ -13,12 +14,19 @@ static DEFINITIONS: &[(&str, &Table)] = &[
     ("keys", &fields::KEYS),
     ("objectReference", &fields::OBJECT),
     ("rekor", &fields::REKOR),
+    ("ctlog", &fields::CTLOG),
+    ("keyless", &fields::KEYLESS),
+    ("additionalExtensions", &fields::EXTENSIONS),
+    ("certificates", &fields::CERTIFICATES),
+    ("attestation", &fields::ATTESTATION),
+    ("conditions", &fields::CONDITIONS),
+    ("condition", &fields::CONDITION),
     ("signedIdentity", &fields::SIGNED_IDENTITY),
     ("mutation", &fields::MUTATION),
     ("revoked", &fields::REVOKED),
     ("exception", &fields::EXCEPTION),
     ("imageExtractor", &fields::EXTRACTOR),
-    ("signature", &fields::KUBEWARDEN_SIGNATURE),
+    ("signature", &kubewarden_fields::SIGNATURE),
 ];
 
 /// The mappings of Kyverno's schema, for the table of its fields.
@@ -29,6 +37,13 @@ static KYVERNO: &[(&str, &Table)] = &[
     ("keys", &fields::KEYS),
     ("keys.secret", &fields::OBJECT),
     ("rekor", &fields::REKOR),
+    ("ctlog", &fields::CTLOG),
+    ("keyless", &fields::KEYLESS),
+    ("keyless.additionalExtensions", &fields::EXTENSIONS),
+    ("certificates", &fields::CERTIFICATES),
+    ("attestations[]", &fields::ATTESTATION),
+    ("attestations[].conditions[]", &fields::CONDITIONS),
+    ("any[], all[]", &fields::CONDITION),
     ("imageExtractors.KIND[]", &fields::EXTRACTOR),
 ];
 
@@ -51,7 +66,7 @@ pub fn json_schema() -> Value {
         "title": "Settings of Sigwarden",
         "oneOf": [
             dialect(&fields::SETTINGS, "verifyImages"),
-            dialect(&fields::KUBEWARDEN_SETTINGS, "signatures"),
+            dialect(&kubewarden_fields::SETTINGS, "signatures"),
         ],
         "$defs": definitions,
     })
@@ -68,7 +83,7 @@ pub fn kyverno_fields() -> String {
 pub fn settings_reference() -> String {
     let top = [
         ("The settings", &fields::SETTINGS),
-        ("The settings of verify-image-signatures", &fields::KUBEWARDEN_SETTINGS),
+        ("The settings of verify-image-signatures", &kubewarden_fields::SETTINGS),
     ];
     let tables = top.iter().chain(DEFINITIONS);
     tables.map(|(name, table)| section(name, table)).collect::<Vec<_>>().join("\n")
@@ -84,6 +99,9 @@ fn row(field: &Field) -> String {
     let (support, detail) = match &field.support {
         Support::Implemented(_) => ("implemented", String::new()),
         Support::Inert(why) => ("no effect", format!(" Accepted with a note in the policy's log: {why}.")),
+        Support::NotYet(what, _) => {
+            ("not yet", format!(" Checked, then refused: this version cannot verify {what}."))
+        }
         Support::Refused(instead) => ("refused", format!(" Instead: {instead}.")),
     };
     format!("| `{}` | {support} | {}{detail} |\n", field.name, field.doc)
@@ -98,7 +116,7 @@ fn mapping(table: &Table) -> Value {
 /// The schema of a field; nothing for one that is refused.
 fn property(field: &Field) -> Option<Value> {
     let mut schema = match &field.support {
-        Support::Implemented(shape) => self::shape(shape),
+        Support::Implemented(shape) | Support::NotYet(_, shape) => self::shape(shape),
         Support::Inert(_) => json!({"deprecated": true}),
         Support::Refused(_) => return None,
     };
@@ -111,6 +129,7 @@ fn shape(shape: &Shape) -> Value {
     match shape {
         Shape::Text => text,
         Shape::Boolean => json!({"type": "boolean"}),
+        Shape::Any => json!({"not": {"type": "null"}}),
         Shape::Count => json!({"type": "integer", "minimum": 1}),
         Shape::Choice(choices) => json!({"enum": choices}),
         Shape::Texts => json!({"type": "array", "items": text}),

@@ -1,0 +1,97 @@
+//! The fields of verify-image-signatures' settings, as `fields` has those of the native dialect.
+
+use super::fields::Shape::{Boolean, List, Mapping, Text, TextMap, Texts};
+use super::fields::Support::{Implemented, Inert, NotYet, Refused};
+use super::fields::{Table, field};
+
+/// The top level of verify-image-signatures' settings.
+pub(super) static SETTINGS: Table = Table {
+    what: "the settings",
+    fields: &[
+        field(
+            "signatures",
+            Implemented(List(&SIGNATURE)),
+            "What must be signed and by whom; every item that matches an image binds it.",
+        ),
+        field(
+            "modifyImagesWithDigest",
+            Implemented(Boolean),
+            "Append the digest to images; `true` by default.",
+        ),
+    ],
+};
+
+/// One item of `signatures`.
+pub(super) static SIGNATURE: Table = Table {
+    what: "a signature requirement",
+    fields: &[
+        field("image", Implemented(Text), "A pattern of images."),
+        field("pubKeys", Implemented(Texts), "PEM public keys; all of them must have signed."),
+        field("annotations", Implemented(TextMap), "Annotations that every signature must carry."),
+        field(
+            "keyless",
+            NotYet("keyless signatures", List(&KEYLESS)),
+            "Issuers and subjects; all of them must have signed.",
+        ),
+        field(
+            "keylessPrefix",
+            NotYet("keyless signatures", List(&PREFIX)),
+            "Issuers and the beginnings of subjects; all of them must have signed.",
+        ),
+        field(
+            "githubActions",
+            NotYet("keyless signatures", Mapping(&GITHUB)),
+            "A workflow of an owner, or of one repository.",
+        ),
+        field(
+            "certificates",
+            NotYet("certificates", Texts),
+            "PEM certificates; the holders of all of them must have signed.",
+        ),
+        field("certificateChain", Implemented(Text), "The PEM certificates above those of `certificates`."),
+        field(
+            "requireRekorBundle",
+            Implemented(Boolean),
+            "Whether signatures by `certificates` need a log entry; required with them.",
+        ),
+        field(
+            "github_actions",
+            Refused("this spelling is dead; write `githubActions`"),
+            "Never read by anything.",
+        ),
+        field(
+            "rule",
+            Inert("the kind of the requirement follows from its fields"),
+            "Written by Rancher's form.",
+        ),
+        field("description", Inert("nothing reads it"), "Written by Rancher's form."),
+    ],
+};
+
+/// One item of verify-image-signatures' `keyless`.
+pub(super) static KEYLESS: Table = Table {
+    what: "an item of `keyless`",
+    fields: &[
+        field("issuer", Implemented(Text), "The issuer, exactly."),
+        field("subject", Implemented(Text), "The subject, exactly."),
+    ],
+};
+
+/// One item of `keylessPrefix`.
+pub(super) static PREFIX: Table = Table {
+    what: "an item of `keylessPrefix`",
+    fields: &[
+        field("issuer", Implemented(Text), "The issuer, exactly."),
+        field("urlPrefix", Implemented(Text), "A URL that the subject is, or is below."),
+        field("url_prefix", Implemented(Text), "The same; the spelling that verify-image-signatures reads."),
+    ],
+};
+
+/// `githubActions`.
+pub(super) static GITHUB: Table = Table {
+    what: "`githubActions`",
+    fields: &[
+        field("owner", Implemented(Text), "The owner of the repository."),
+        field("repo", Implemented(Text), "The repository; any of the owner's by default."),
+    ],
+};

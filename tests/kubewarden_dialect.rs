@@ -1,0 +1,321 @@
+//! The settings of Kubewarden's verify-image-signatures, pasted as they are: the same intent, every item that matches
+//! required, what matches nothing accepted, the digest appended unless that is switched off.
+
+#![expect(clippy::panic, reason = "a helper that fails ends its test")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
+
+use serde_json::{Value, json};
+use sigwarden::image::PatternError;
+use sigwarden::settings::{Problem, Settings, UnmatchedImages};
+use sigwarden::verdict::Reason;
+use sigwarden::verify::{KeyError, Unmet};
+use sigwarden_testkit::forge::{self, manifest, payload};
+use sigwarden_testkit::objects::{pod, pod_of};
+use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
+
+const CERTIFICATE: &str = include_str!("vectors/keys/certificate.pem");
+const APP: &str = "ghcr.io/acme/app:1";
+
+fn pem(label: &str) -> String {
+    Key::new(label).pem()
+}
+
+/// Settings as YAML, the form in which they are pasted; `@LABEL@` stands for the key of that label.
+fn yaml(text: &str) -> Value {
+    let mut settings: Value = serde_norway::from_str(text).unwrap();
+    put_in_keys(&mut settings);
+    settings
+}
+
+fn put_in_keys(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(label) = text.strip_prefix('@').and_then(|text| text.strip_suffix('@')) {
+                *text = if label == "certificate" { CERTIFICATE.to_owned() } else { pem(label) };
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(put_in_keys),
+        Value::Object(fields) => fields.values_mut().for_each(put_in_keys),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn accepted(settings: &Value) -> Settings {
+    Settings::parse(settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn refused(settings: &Value, path: &str, problem: &Problem) {
+    let error = Settings::parse(settings).unwrap_err();
+    assert_eq!((error.path(), error.problem()), (path, problem), "{settings}");
+}
+
+fn reason(answer: &Answer) -> &Reason {
+    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
+    failure.reason()
+}
+
+fn is_shortfall(answer: &Answer) -> bool {
+    matches!(reason(answer), Reason::Unmet(Unmet::Shortfall(_)))
+}
+
+fn signed_by(image: &str, labels: &[&str]) -> FakeRegistry {
+    let mut registry = FakeRegistry::new();
+    let keys: Vec<Key> = labels.iter().map(|label| Key::new(label)).collect();
+    registry.push_signed(image, &keys.iter().collect::<Vec<_>>());
+    registry
+}
+
+/// Public keys, with annotations: the first of the documented forms.
+#[test]
+fn public_keys_all_of_which_must_have_signed() {
+    let settings = yaml(
+        "
+modifyImagesWithDigest: true
+signatures:
+  - image: ghcr.io/acme/*
+    pubKeys: ['@release@', '@security@']
+",
+    );
+    assert_eq!(accepted(&settings).warnings(), [""; 0]);
+    let digest = forge::hex_digest(APP.as_bytes());
+    let answer = decide(&settings, &pod(APP), &signed_by(APP, &["release", "security"]));
+    assert!(answer.accepted, "{}", answer.message);
+    let image = answer.mutated.unwrap()["spec"]["containers"][0]["image"].clone();
+    assert_eq!(image, json!(format!("{APP}@{digest}")));
+    for some in [&["release"][..], &["security"], &["stranger"]] {
+        assert!(is_shortfall(&decide(&settings, &pod(APP), &signed_by(APP, some))), "{some:?}");
+    }
+    assert_eq!(reason(&decide(&settings, &pod(APP), &signed_by(APP, &[]))), &Reason::NoSignature);
+}
+
+#[test]
+fn annotations_that_every_signature_must_carry() {
+    let settings = yaml(
+        "
+signatures:
+  - image: ghcr.io/acme/*
+    pubKeys: ['@release@']
+    annotations: {env: prod, stable: 'true'}
+",
+    );
+    let with = |optional: &str| {
+        let mut registry = FakeRegistry::new();
+        let digest = registry.push(APP);
+        let text = payload("ghcr.io/acme/app", &digest).replace("null", optional);
+        let layer = forge::layer(&text, &Key::new("release").sign(text.as_bytes()));
+        registry.attach(APP, &digest, manifest(&[layer]));
+        decide(&settings, &pod(APP), &registry)
+    };
+    assert!(with(r#"{"env":"prod","stable":"true"}"#).accepted);
+    for other in ["null", r#"{"env":"prod"}"#, r#"{"env":"test","stable":"true"}"#] {
+        assert!(is_shortfall(&with(other)), "{other}");
+    }
+}
+
+#[test]
+fn every_item_that_matches_is_required_and_what_matches_none_is_accepted() {
+    let settings = yaml(
+        "
+signatures:
+  - {image: 'ghcr.io/acme/*', pubKeys: ['@release@']}
+  - {image: 'ghcr.io/acme/app*', pubKeys: ['@security@']}
+  - {image: 'registry.example.com/*', pubKeys: ['@supplier@']}
+",
+    );
+    assert_eq!(accepted(&settings).unmatched_images(), UnmatchedImages::Allow);
+    assert!(decide(&settings, &pod(APP), &signed_by(APP, &["release", "security"])).accepted);
+    assert!(is_shortfall(&decide(&settings, &pod(APP), &signed_by(APP, &["release"]))));
+    assert!(is_shortfall(&decide(&settings, &pod(APP), &signed_by(APP, &["security"]))));
+    let other = "ghcr.io/acme/other:1";
+    assert!(decide(&settings, &pod(other), &signed_by(other, &["release"])).accepted);
+    let unmatched = "docker.io/library/busybox:1";
+    assert!(decide(&settings, &pod(unmatched), &FakeRegistry::new()).accepted);
+    // But not for the image beside it.
+    assert!(!decide(&settings, &pod_of(&[unmatched, APP]), &signed_by(APP, &[])).accepted);
+}
+
+#[test]
+fn images_are_changed_unless_that_is_switched_off() {
+    let settings = |modify: &str| {
+        yaml(&format!("{modify}\nsignatures:\n  - {{image: 'ghcr.io/acme/*', pubKeys: ['@release@']}}\n"))
+    };
+    let registry = signed_by(APP, &["release"]);
+    for changing in ["", "modifyImagesWithDigest: true"] {
+        assert!(decide(&settings(changing), &pod(APP), &registry).mutated.is_some());
+    }
+    let answer = decide(&settings("modifyImagesWithDigest: false"), &pod(APP), &registry);
+    assert!(answer.accepted && answer.mutated.is_none());
+    assert_eq!(
+        answer.warnings,
+        [
+            "spec.containers[0] ghcr.io/acme/app:1: verified, but not pinned: the tag may mean another image when it is pulled"
+        ]
+    );
+    let unsigned = decide(&settings("modifyImagesWithDigest: false"), &pod(APP), &signed_by(APP, &[]));
+    assert_eq!(reason(&unsigned), &Reason::NoSignature);
+}
+
+/// What is matched is the image, not what was typed: today's policy lets `nginx` pass here.
+#[test]
+fn every_spelling_of_a_name_is_bound() {
+    let settings = yaml("signatures: [{image: 'docker.io/library/*', pubKeys: ['@release@']}]");
+    for spelling in ["nginx:1", "docker.io/nginx:1", "index.docker.io/library/nginx:1"] {
+        assert_eq!(
+            reason(&decide(&settings, &pod(spelling), &signed_by(spelling, &[]))),
+            &Reason::NoSignature
+        );
+        assert!(decide(&settings, &pod(spelling), &signed_by(spelling, &["release"])).accepted, "{spelling}");
+    }
+}
+
+/// Rancher's form and others write keys that nothing has ever read.
+#[test]
+fn stray_keys_are_accepted_with_a_note() {
+    let settings = yaml(
+        "
+signatures:
+  - image: 'registry.example.com/*'
+    rule: PublicKey
+    description: the supplier's images
+    pubKeys: ['@supplier@']
+",
+    );
+    let mut notes = accepted(&settings).warnings().to_vec();
+    notes.sort();
+    assert_eq!(
+        notes,
+        [
+            "signatures[0].description: has no effect; nothing reads it",
+            "signatures[0].rule: has no effect; the kind of the requirement follows from its fields",
+        ]
+    );
+    let error = Settings::parse(&yaml("signatures: [{image: x, pubKeys: ['@a@'], note: x}]")).unwrap_err();
+    assert_eq!(error.path(), "signatures[0].note");
+    assert!(matches!(error.problem(), Problem::UnknownField { what: "a signature requirement", .. }));
+}
+
+#[test]
+fn a_dead_spelling_is_refused_with_the_fix() {
+    let settings = yaml("signatures: [{image: 'ghcr.io/acme/*', github_actions: {owner: acme}}]");
+    let instead = "this spelling is dead; write `githubActions`";
+    refused(&settings, "signatures[0].github_actions", &Problem::RefusedField { instead });
+    assert_eq!(
+        Settings::parse(&settings).unwrap_err().to_string(),
+        "signatures[0].github_actions: not supported; this spelling is dead; write `githubActions`"
+    );
+}
+
+/// The other documented forms: checked, and refused by name.
+#[test]
+fn identities_and_certificates_are_refused_by_name() {
+    for (item, path, what) in [
+        (
+            "keyless: [{issuer: 'https://token.actions.githubusercontent.com', subject: 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main'}]",
+            "signatures[0].keyless",
+            "keyless signatures",
+        ),
+        (
+            "keyless: [{issuer: 'https://accounts.example.com', subject: release@example.com}], annotations: {env: prod}",
+            "signatures[0].keyless",
+            "keyless signatures",
+        ),
+        ("githubActions: {owner: acme, repo: app}", "signatures[0].githubActions", "keyless signatures"),
+        ("githubActions: {owner: acme}", "signatures[0].githubActions", "keyless signatures"),
+        (
+            "keylessPrefix: [{issuer: 'https://token.actions.githubusercontent.com', urlPrefix: 'https://github.com/acme/'}]",
+            "signatures[0].keylessPrefix",
+            "keyless signatures",
+        ),
+        (
+            "keylessPrefix: [{issuer: 'https://token.actions.githubusercontent.com', url_prefix: 'https://github.com/acme'}]",
+            "signatures[0].keylessPrefix",
+            "keyless signatures",
+        ),
+        (
+            "certificates: ['@certificate@'], requireRekorBundle: true",
+            "signatures[0].certificates",
+            "certificates",
+        ),
+        (
+            "certificates: ['@certificate@'], certificateChain: '@certificate@', requireRekorBundle: false",
+            "signatures[0].certificates",
+            "certificates",
+        ),
+    ] {
+        let settings = yaml(&format!("signatures: [{{image: 'ghcr.io/acme/*', {item}}}]"));
+        refused(&settings, path, &Problem::NotYet { what });
+    }
+}
+
+#[test]
+fn what_is_wrong_with_them_is_said_first() {
+    const ITEM: &str = "an item of `keyless`";
+    let one_of = |found| Problem::NotExactlyOne {
+        found,
+        allowed: vec!["pubKeys", "keyless", "keylessPrefix", "githubActions", "certificates"],
+    };
+    let identity = |found: &str, why| Problem::Identity { found: found.to_owned(), why };
+    let anybody = "this is anybody; write whose signatures count";
+    let url = "write a URL with a host, such as https://github.com/acme/";
+    let name = "write one name, without slash or wildcard";
+    let stray = Problem::RefusedField { instead: "it belongs to `certificates`" };
+    for (item, path, problem) in [
+        ("annotations: {a: b}", "", one_of(0)),
+        ("pubKeys: ['@a@'], githubActions: {owner: acme}", "", one_of(2)),
+        ("pubKeys: []", ".pubKeys", Problem::Empty),
+        ("pubKeys: [x]", ".pubKeys[0]", Problem::Key(KeyError::NoPem)),
+        ("keyless: []", ".keyless", Problem::Empty),
+        ("keyless: [{subject: a}]", ".keyless[0].issuer", Problem::Missing { what: ITEM }),
+        ("keyless: [{issuer: a}]", ".keyless[0].subject", Problem::Missing { what: ITEM }),
+        ("keyless: [{issuer: a, subject: '*'}]", ".keyless[0].subject", identity("*", anybody)),
+        ("keyless: [{issuer: '', subject: a}]", ".keyless[0].issuer", Problem::Empty),
+        ("keylessPrefix: [{issuer: a, urlPrefix: ''}]", ".keylessPrefix[0].urlPrefix", Problem::Empty),
+        (
+            "keylessPrefix: [{issuer: a, urlPrefix: 'https://'}]",
+            ".keylessPrefix[0].urlPrefix",
+            identity("https://", url),
+        ),
+        (
+            "keylessPrefix: [{issuer: a, url_prefix: github.com}]",
+            ".keylessPrefix[0].url_prefix",
+            identity("github.com", url),
+        ),
+        (
+            "keylessPrefix: [{issuer: a}]",
+            ".keylessPrefix[0]",
+            Problem::NotExactlyOne { found: 0, allowed: vec!["urlPrefix", "url_prefix"] },
+        ),
+        ("githubActions: {repo: app}", ".githubActions.owner", Problem::Missing { what: "`githubActions`" }),
+        ("githubActions: {owner: '*'}", ".githubActions.owner", identity("*", name)),
+        ("githubActions: {owner: acme, repo: acme/app}", ".githubActions.repo", identity("acme/app", name)),
+        ("certificates: [x], requireRekorBundle: true", ".certificates[0]", Problem::Certificates),
+        (
+            "certificates: ['@certificate@']",
+            ".requireRekorBundle",
+            Problem::Missing { what: "a signature requirement" },
+        ),
+        (
+            "certificates: ['@certificate@'], certificateChain: x, requireRekorBundle: true",
+            ".certificateChain",
+            Problem::Certificates,
+        ),
+        ("pubKeys: ['@a@'], requireRekorBundle: true", ".requireRekorBundle", stray.clone()),
+        ("githubActions: {owner: acme}, certificateChain: x", ".certificateChain", stray),
+    ] {
+        let settings = yaml(&format!("signatures: [{{image: 'ghcr.io/acme/*', {item}}}]"));
+        refused(&settings, &format!("signatures[0]{path}"), &problem);
+    }
+}
+
+#[test]
+fn an_empty_list_a_bad_pattern_and_both_dialects_are_refused() {
+    refused(&json!({"signatures": []}), "signatures", &Problem::Empty);
+    let problem = Problem::Pattern { pattern: String::new(), error: PatternError::Empty };
+    refused(&yaml("signatures: [{image: '', pubKeys: ['@a@']}]"), "signatures[0].image", &problem);
+    let both = yaml("{signatures: [{image: x, pubKeys: ['@a@']}], verifyImages: []}");
+    refused(&both, "settings", &Problem::Dialect { found: "both dialects" });
+    // A key twice is one signer, who would be counted twice.
+    let twice = yaml("signatures: [{image: x, pubKeys: ['@a@', '@a@']}]");
+    let first = "signatures[0].pubKeys[0]".to_owned();
+    refused(&twice, "signatures[0].pubKeys[1]", &Problem::DuplicateKey { first });
+}
