@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use sigwarden::settings::{Problem, Settings};
@@ -188,13 +189,12 @@ fn policy(name: &str) -> Value {
 /// The signer that is no [`Key`].
 const RSA_4096: &str = "RSA 4096";
 
-fn rsa_4096() -> TypedKey {
-    TypedKey::all("idioms").into_iter().find(|(name, _)| *name == RSA_4096).unwrap().1
-}
+static RSA: LazyLock<TypedKey> =
+    LazyLock::new(|| TypedKey::all("idioms").into_iter().find(|(name, _)| *name == RSA_4096).unwrap().1);
 
 fn sign(label: &str, payload: &str) -> Value {
     let signature = match label {
-        RSA_4096 => rsa_4096().sign(payload.as_bytes(), How::Sha256),
+        RSA_4096 => RSA.sign(payload.as_bytes(), How::Sha256),
         label => Key::new(label).sign(payload.as_bytes()),
     };
     forge::layer(payload, &signature)
@@ -208,9 +208,10 @@ fn put_in_keys(value: &mut Value) {
                 let (label, after) = rest.split_once('@').unwrap();
                 *text = format!("{before}{}{after}", Key::new(label).pem());
             }
-            *text = text
-                .replace("@CERTIFICATE@", include_str!("vectors/keys/certificate.pem"))
-                .replace("@RSA-4096@", &rsa_4096().pem());
+            if text.contains("@RSA-4096@") {
+                *text = text.replace("@RSA-4096@", &RSA.pem());
+            }
+            *text = text.replace("@CERTIFICATE@", include_str!("vectors/keys/certificate.pem"));
         }
         Value::Array(items) => items.iter_mut().for_each(put_in_keys),
         Value::Object(fields) => fields.values_mut().for_each(put_in_keys),

@@ -8,7 +8,11 @@ use core::fmt::{self, Display, Formatter};
 
 use thiserror::Error;
 
-use super::reference::{ImageReference, split_tag};
+use super::digest::ImageDigest;
+use super::reference::{
+    HUB, ImageReference, ReferenceError, canonical_registry, is_path_component, is_tag, names_a_registry,
+    split_tag,
+};
 use crate::limits::MAX_PATTERN_CHARS;
 use crate::text::Shown;
 
@@ -55,6 +59,12 @@ pub enum PatternError {
     /// A pattern that no canonical name can match.
     #[error("no image's canonical name can match this; did you mean `{}`?", Shown(.0))]
     NeverMatches(String),
+    /// A pattern that is written out, in part or whole, and no name can have that part.
+    #[error("no image can be called this: {0}")]
+    NoName(ReferenceError),
+    /// A host where images belong.
+    #[error("this is a registry, not an image; did you mean `{}`?", Shown(.0))]
+    OnlyHost(String),
     /// A skip by tag.
     #[error("a skip cannot name a tag, because what runs is the digest; did you mean `{}`?", Shown(.0))]
     SkipByTag(String),
@@ -71,6 +81,7 @@ impl BindingPattern {
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         check_characters(text)?;
         check_reachable(text)?;
+        check_parts(text)?;
         let (tagged, digest) = match text.split_once('@') {
             Some((tagged, digest)) => (tagged, Some(digest.to_owned())),
             None => (text, None),
@@ -116,6 +127,7 @@ impl SkipPattern {
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         check_characters(text)?;
         check_reachable(text)?;
+        check_parts(text)?;
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest)),
             None => (text, None),
@@ -237,6 +249,47 @@ fn check_reachable(text: &str) -> Result<(), PatternError> {
         return Err(PatternError::NeverMatches(rest.join("/")));
     }
     Ok(())
+}
+
+/// Refuses a pattern of which some part is written out, without wildcards, and is no such part.
+fn check_parts(text: &str) -> Result<(), PatternError> {
+    let malformed = |part| Err(PatternError::NoName(ReferenceError::Malformed(part)));
+    let (tagged, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
+    let (name, tag) = split_tag(tagged);
+    if let Some(digest) = digest {
+        let literal = digest.split(['*', '?']).next().unwrap_or_default();
+        let is_whole = literal.len() == digest.len();
+        if is_whole {
+            ImageDigest::parse(digest).map_err(|error| PatternError::NoName(error.into()))?;
+        } else if !literal.starts_with("sha256:") && !"sha256:".starts_with(literal) {
+            return Err(PatternError::NeverMatches(format!("{tagged}@sha256:*")));
+        }
+    }
+    match tag {
+        Some("") => return Err(PatternError::NeverMatches(text.replacen(tagged, name, 1))),
+        Some(tag) if !has_wildcard(tag) && !is_tag(tag) => return malformed("tag"),
+        _ => {}
+    }
+    let Some((host, path)) = name.split_once('/') else {
+        if !has_wildcard(name) && name.contains('.') {
+            return Err(PatternError::OnlyHost(format!("{tagged}/*")));
+        }
+        return if has_wildcard(name) || is_path_component(name) { Ok(()) } else { malformed("name") };
+    };
+    if !has_wildcard(host) && names_a_registry(host) {
+        let canonical = canonical_registry(host).map_err(PatternError::NoName)?;
+        if canonical != host && canonical != HUB {
+            let rest = text.strip_prefix(host).unwrap_or_default();
+            return Err(PatternError::NeverMatches(format!("{canonical}{rest}")));
+        }
+    } else if !has_wildcard(host) && !is_path_component(host) {
+        return malformed("name");
+    }
+    if path.split('/').all(|part| has_wildcard(part) || is_path_component(part)) {
+        Ok(())
+    } else {
+        malformed("name")
+    }
 }
 
 /// Whether the pattern matches the name with some tag: `r/*-prod` may mean `r/app:1-prod`.
@@ -424,6 +477,54 @@ mod tests {
         ] {
             assert_eq!(BindingPattern::parse(pattern), Err(error.clone()), "{pattern}");
             assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn patterns_of_which_a_part_is_no_such_part_are_refused() {
+        use PatternError::*;
+        let never = |text: &str| NeverMatches(text.to_owned());
+        let malformed = |part| NoName(ReferenceError::Malformed(part));
+        let digest = NoName(crate::image::DigestError::Malformed.into());
+        for (pattern, error) in [
+            ("ghcr.io", OnlyHost("ghcr.io/*".into())),
+            ("r.example.com:5000", OnlyHost("r.example.com:5000/*".into())),
+            ("ghcr.io/acme/app@sha256:12", digest.clone()),
+            ("ghcr.io/acme/*@sha256:12", digest),
+            ("ghcr.io/acme/*@sha512:*", never("ghcr.io/acme/*@sha256:*")),
+            ("ghcr.io/acme/*@v1*", never("ghcr.io/acme/*@sha256:*")),
+            ("ghcr.io/acme/*:", never("ghcr.io/acme/*")),
+            (&format!("ghcr.io/acme/app:@{DIGEST}"), never(&format!("ghcr.io/acme/app@{DIGEST}"))),
+            ("ghcr.io/acme/app:-v1", malformed("tag")),
+            ("ghcr.io/acme/*:.v1", malformed("tag")),
+            ("ghcr.io/acme/-app", malformed("name")),
+            ("ghcr.io/-acme/*", malformed("name")),
+            ("ghcr.io/acme_/*", malformed("name")),
+            ("*/host:5000/app", malformed("name")),
+            ("-acme/*", malformed("name")),
+            ("-nginx", malformed("name")),
+            ("ghcr.io:x/*", malformed("registry")),
+            ("[0::1]:5000/app", never("[::1]:5000/app")),
+        ] {
+            assert_eq!(BindingPattern::parse(pattern), Err(error.clone()), "{pattern}");
+            assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
+        }
+        for good in [
+            "ghcr.io*",
+            "*ghcr.io",
+            "nginx:1.27",
+            "nginx:1.2?",
+            "ghcr.io/acme/-*",
+            "ghcr.io/acme/app@*",
+            "ghcr.io/acme/app@sha*",
+            "ghcr.io/acme/app@sha256:12*",
+            "index.docker.io/library/nginx",
+            "registry-1.docker.io/acme/*",
+            "[::1]:5000/app",
+            "localhost:5000",
+            "*:v1",
+        ] {
+            assert!(BindingPattern::parse(good).is_ok(), "{good}");
         }
     }
 

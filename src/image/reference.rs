@@ -48,7 +48,7 @@ pub enum ReferenceError {
     Digest(#[from] DigestError),
 }
 
-const HUB: &str = "docker.io";
+pub(super) const HUB: &str = "docker.io";
 /// Other names under which Docker Hub's registry answers.
 const HUB_ALIASES: [&str; 3] = ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
 const HUB_DEFAULT_NAMESPACE: &str = "library/";
@@ -199,11 +199,11 @@ pub(super) fn split_tag(text: &str) -> (&str, Option<&str>) {
 
 /// distribution/reference `splitDockerDomain`: the first component is a registry if it could not be
 /// a path, or is `localhost`.
-fn names_a_registry(first: &str) -> bool {
+pub(super) fn names_a_registry(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-fn canonical_registry(written: &str) -> Result<String, ReferenceError> {
+pub(super) fn canonical_registry(written: &str) -> Result<String, ReferenceError> {
     let malformed = ReferenceError::Malformed("registry");
     let lower = written.to_ascii_lowercase();
     let (host, port) = match lower.rsplit_once(':') {
@@ -256,7 +256,7 @@ fn is_host_label(label: &str) -> bool {
 }
 
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
-fn is_path_component(component: &str) -> bool {
+pub(super) fn is_path_component(component: &str) -> bool {
     let mut run = String::new();
     for c in component.chars() {
         match c {
@@ -276,7 +276,7 @@ fn is_path_component(component: &str) -> bool {
 }
 
 /// `[\w][\w.-]{0,127}`
-fn is_tag(tag: &str) -> bool {
+pub(super) fn is_tag(tag: &str) -> bool {
     !tag.is_empty()
         && tag.len() <= 128
         && tag.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
