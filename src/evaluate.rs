@@ -49,6 +49,10 @@ struct Evaluation<'e> {
 impl Evaluation<'_> {
     fn image(&mut self, site: &ImageSite) -> Result<ImageOutcome, Failure> {
         let reference = ImageReference::parse(site.image()).map_err(Failure::of)?;
+        // Many images and many patterns take time too, without any call.
+        if self.registry.is_overdue() {
+            return Err(Failure::of(RegistryError::OutOfTime(self.settings.evaluation_budget())));
+        }
         self.check_revoked(&reference)?;
         let outcome = match rules::bind(self.settings, &reference) {
             Binding::Required(rules) => return self.required(site, reference, &rules),
@@ -89,7 +93,9 @@ impl Evaluation<'_> {
         // What runs is what was verified: known to fail before the registry is asked anything.
         let mutates = enforced.iter().any(|rule| rule.mutate_digest);
         let to_pin = !pinned && mutates;
-        let unpinned = |rule: &&&Rule| !pinned && !to_pin && rule.verify_digest;
+        let change = if mutates { self.change(site, to_pin) } else { Change::default() };
+        // A rule that pins may leave a tag for later; one that only demands a digest is not met by that.
+        let unpinned = |rule: &&&Rule| !pinned && !change.pin && rule.verify_digest && !rule.mutate_digest;
         if let Some(rule) = enforced.iter().find(unpinned) {
             return Err(Failure::of(Reason::Unpinned).by(rule));
         }
@@ -103,7 +109,6 @@ impl Evaluation<'_> {
             }
             Err(error) => return Err(Failure::of(error)),
         };
-        let change = if mutates { self.change(site, to_pin) } else { Change::default() };
         if let Some(exception) = self.exception(&image) {
             return Ok(ImageOutcome { reference, outcome: exception, change, would_deny: Vec::new() });
         }
@@ -158,8 +163,7 @@ impl Evaluation<'_> {
     }
 
     fn prove(&mut self, rule: &Rule, image: &ResolvedImage) -> Result<RuleProof, Reason> {
-        let namespace = self.request.namespace.as_deref();
-        let mut keys = |source: &_| self.registry.keys(source, namespace);
+        let mut keys = |source: &_| self.registry.keys(source);
         let sets = rule.attestors.iter().map(|set| set.resolve(&mut keys)).collect::<Result<Vec<_>, _>>()?;
         let children = if rule.child_signatures { self.registry.children(image)? } else { None };
         let Some(children) = children else { return self.prove_one(rule, &sets, image) };

@@ -112,8 +112,9 @@ pub enum DeclaredEntry {
 pub struct KeySource {
     /// Its kind.
     pub kind: KeySourceKind,
-    /// Its namespace; that of the request where it is absent.
-    pub namespace: Option<String>,
+    /// Its namespace. Written out: in the request's own, whoever may write Secrets there could choose who is
+    /// trusted.
+    pub namespace: String,
     /// Its name.
     pub name: String,
     /// The field of its data.
@@ -382,9 +383,6 @@ impl Display for KeySource {
             KeySourceKind::Secret => "Secret",
             KeySourceKind::ConfigMap => "ConfigMap",
         };
-        match &self.namespace {
-            Some(namespace) => write!(f, "{kind} {namespace}/{}", self.name),
-            None => write!(f, "{kind} {} of the request's namespace", self.name),
-        }
+        write!(f, "{kind} {}/{}", self.namespace, self.name)
     }
 }

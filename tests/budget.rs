@@ -193,7 +193,7 @@ fn rule_01_no_call_after_the_deadline_whatever_it_is_for() {
 
     let mut secret = base.clone();
     secret["verifyImages"][0]["attestors"][0]["entries"][0]["keys"] =
-        json!({"secret": {"name": "keys"}, "rekor": {"ignoreTlog": true}});
+        json!({"secret": {"name": "keys", "namespace": "shop"}, "rekor": {"ignoreTlog": true}});
     let mut holding = registry(100);
     let data = json!({"data": {"cosign.pub": STANDARD.encode(key.pem())}});
     holding.store("Secret", "shop", "keys", data);

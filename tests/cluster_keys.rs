@@ -51,17 +51,15 @@ fn reason(answer: &Answer) -> &Reason {
     failure.reason()
 }
 
-// Guards `source.namespace.as_deref().or(request_namespace)` and the name handed to the host: that object, no other.
+// Guards the namespace and the name handed to the host: that object, no other.
 #[test]
 fn rule_14_the_object_that_is_named_is_asked_for_and_no_other() {
     let key = Key::new("release");
     for (keys, object) in [
         (json!({"secret": {"name": "release", "namespace": "keys"}}), "Secret keys/release"),
-        (json!({"secret": {"name": "release"}}), "Secret shop/release"),
         (json!({"publicKeys": "k8s://keys/release"}), "Secret keys/release"),
         (json!({"publicKeys": " k8s://keys/release\n"}), "Secret keys/release"),
         (json!({"configMap": {"name": "release", "namespace": "keys"}}), "ConfigMap keys/release"),
-        (json!({"configMap": {"name": "release"}}), "ConfigMap shop/release"),
     ] {
         let settings = with_keys(keys);
         let (kind, place) = object.split_once(' ').unwrap();
@@ -290,7 +288,7 @@ fn settings_of_objects() {
     for (field, value) in
         [("name", "a/b"), ("namespace", ""), ("namespace", "."), ("key", "a b"), ("key", "..")]
     {
-        let mut object = json!({"name": "release"});
+        let mut object = json!({"name": "release", "namespace": "keys"});
         object[field] = json!(value);
         for kind in ["secret", "configMap"] {
             let problem = Problem::ObjectName(value.to_owned());
@@ -300,11 +298,11 @@ fn settings_of_objects() {
     let missing = Problem::Missing { what: "a reference to an object" };
     assert_eq!(refused(json!({"secret": {"namespace": "keys"}})), (".secret.name".to_owned(), missing));
     let pem = Key::new("release").pem();
-    let (path, problem) = refused(json!({"secret": {"name": "a"}, "publicKeys": pem}));
+    let (path, problem) = refused(json!({"secret": {"name": "a", "namespace": "shop"}, "publicKeys": pem}));
     assert_eq!(path, "");
     assert!(matches!(problem, Problem::NotExactlyOne { found: 2, .. }), "{problem:?}");
     // A count may wait for the keys that are found, and not for more than an attestor set may have.
-    let mut many = with_keys(json!({"secret": {"name": "a"}}));
+    let mut many = with_keys(json!({"secret": {"name": "a", "namespace": "shop"}}));
     many["verifyImages"][0]["attestors"][0]["count"] = json!(64);
     assert!(Settings::parse(&many).is_ok());
     for count in [0, 65] {

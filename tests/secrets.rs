@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sigwarden::registry::KeySourceError;
+use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::Reason;
 use sigwarden::verify::{KeyError, Unmet};
 use sigwarden_testkit::objects::{pod, pod_of};
@@ -53,7 +54,7 @@ fn reason(answer: &Answer) -> &Reason {
 fn keys_of_a_secret_and_of_a_config_map_are_trusted_where_they_are_named() {
     let key = Key::new("release");
     let k8s = json!({"keys": {"publicKeys": "k8s://shop/release", "rekor": {"ignoreTlog": true}}});
-    for entry in [from_secret(), from("secret", &json!({"name": "release"})), k8s] {
+    for entry in [from_secret(), k8s] {
         let settings = with_set(&json!({"entries": [entry]}));
         assert!(decide(&settings, &pod(APP), &registry(&[&key], &key.pem())).accepted);
         let stranger = registry(&[&Key::new("stranger")], &key.pem());
@@ -69,23 +70,14 @@ fn keys_of_a_secret_and_of_a_config_map_are_trusted_where_they_are_named() {
     assert!(decide(&settings, &pod(APP), &registry).accepted);
 }
 
-/// The request's namespace is where a Secret without one is looked for, and the only place.
+/// In the request's own namespace, whoever may write Secrets there would choose who is trusted.
 #[test]
-fn a_secret_without_namespace_is_that_of_the_request() {
-    let key = Key::new("release");
-    let settings = with_set(&json!({"entries": [from("secret", &json!({"name": "release"}))]}));
-    let registry = registry(&[&key], &key.pem());
-    let mut request = pod(APP);
-    request["namespace"] = json!("elsewhere");
-    assert!(matches!(
-        reason(&decide(&settings, &request, &registry)),
-        Reason::Keys(KeySourceError::NotReadable { .. })
-    ));
-    for none in [json!(""), Value::Null] {
-        request["namespace"] = none;
-        let answer = decide(&settings, &request, &registry);
-        assert!(matches!(reason(&answer), Reason::Keys(KeySourceError::NoNamespace { .. })), "{answer:?}");
-        assert_eq!(answer.code, Some(503));
+fn rule_14_the_namespace_is_written_out() {
+    for kind in ["secret", "configMap"] {
+        let settings = with_set(&json!({"entries": [from(kind, &json!({"name": "release"}))]}));
+        let error = Settings::parse(&settings).unwrap_err();
+        assert!(error.path().ends_with(&format!("keys.{kind}.namespace")), "{error}");
+        assert_eq!(error.problem(), &Problem::Missing { what: "a reference to an object" });
     }
 }
 

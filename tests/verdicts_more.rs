@@ -134,7 +134,6 @@ fn from(kind: &str, object: Value) -> Value {
 fn keys_that_the_cluster_keeps() {
     let key = release();
     let secret = from("secret", json!({"name": "release", "namespace": "keys"}));
-    let own = from("secret", json!({"name": "release"}));
     let config_map = from("configMap", json!({"name": "release", "namespace": "keys", "key": "ours"}));
     let needs = "the policy needs it in `contextAwareResources`, and the policy-server's service account needs the \
                  RBAC rule to get it";
@@ -143,11 +142,6 @@ fn keys_that_the_cluster_keeps() {
     assert_eq!(
         about_app(&secret, &registry),
         (format!("Secret keys/release cannot be read (secrets \"release\" is forbidden); {needs}"), 503)
-    );
-    registry.fail("object", "Secret shop/release", "");
-    assert_eq!(
-        about_app(&own, &registry),
-        (format!("Secret release of the request's namespace cannot be read (); {needs}"), 503)
     );
     registry.answer_bytes("object", "Secret keys/release", b"{".to_vec());
     assert_eq!(
@@ -158,18 +152,6 @@ fn keys_that_the_cluster_keeps() {
     assert_eq!(
         about_app(&secret, &registry),
         (format!("Secret keys/release cannot be read (the object is too long); {needs}"), 503)
-    );
-    let mut cluster_wide = pod(APP);
-    cluster_wide["namespace"] = Value::Null;
-    assert_eq!(
-        denied(&own, &cluster_wide, &registry),
-        (
-            format!(
-                "spec.containers[0] {APP} ({SHORT}): rule \"release\": Secret release of the request's namespace: the \
-                 request has no namespace; write one in the settings"
-            ),
-            503
-        )
     );
     registry.store("ConfigMap", "keys", "release", json!({"data": {"theirs": key.pem()}}));
     assert_eq!(

@@ -15,6 +15,7 @@ pub struct ImageReference {
     repository: Repository,
     tag: Option<String>,
     digest: Option<ImageDigest>,
+    aliases: Vec<String>,
 }
 
 /// A repository in canonical form: the registry's host in lower case, without a trailing dot, without
@@ -79,9 +80,14 @@ impl ImageReference {
             (_, Some(_)) => return Err(ReferenceError::Malformed("tag")),
             (name, None) => (name, None),
         };
+        // A runtime that knows such an image by its identifier runs that, and asks no registry.
+        if matches!(name, "sha256" | "sha384" | "sha512") {
+            return Err(ReferenceError::Identifier);
+        }
         let repository = Repository::parse(name)?;
         let tag = tag.or_else(|| digest.is_none().then(|| DEFAULT_TAG.to_owned()));
-        Ok(Self { raw: raw.to_owned(), repository, tag, digest })
+        let aliases = repository.aliases();
+        Ok(Self { raw: raw.to_owned(), repository, tag, digest, aliases })
     }
 
     /// What was written: for messages and the patch, never for a decision.
@@ -106,6 +112,11 @@ impl ImageReference {
     #[must_use]
     pub fn digest(&self) -> Option<ImageDigest> {
         self.digest
+    }
+
+    /// Every name under which people write its repository.
+    pub(super) fn aliases(&self) -> &[String] {
+        &self.aliases
     }
 
     /// What was written, pinned to a digest: the tag is kept for people, the digest is what runs.
@@ -170,7 +181,7 @@ impl Repository {
     }
 
     /// Every name under which people write this repository, the canonical one first.
-    pub(super) fn aliases(&self) -> Vec<String> {
+    fn aliases(&self) -> Vec<String> {
         let mut names = vec![self.to_string()];
         if self.registry == HUB {
             let short = self.path.strip_prefix(HUB_DEFAULT_NAMESPACE).filter(|rest| !rest.contains('/'));
@@ -364,6 +375,9 @@ mod tests {
             ("nginx@sha512:abc", Digest(DigestError::Algorithm)),
             (&format!("nginx@{DIGEST}@{DIGEST}"), Digest(DigestError::Malformed)),
             (&DIGEST[7..], Identifier),
+            (DIGEST, Identifier),
+            ("sha256:7f609afb", Identifier),
+            ("sha512", Identifier),
             (&format!("nginx:{}", "x".repeat(129)), Malformed("tag")),
             (&"x".repeat(256), Malformed("name")),
             (&"x".repeat(MAX_REFERENCE_CHARS + 1), TooLong),

@@ -47,12 +47,6 @@ pub enum KeySourceError {
         /// What is wrong.
         error: KeyError,
     },
-    /// It is not clear in which namespace to look.
-    #[error("{source_name}: the request has no namespace; write one in the settings")]
-    NoNamespace {
-        /// The object.
-        source_name: String,
-    },
     /// Fewer keys than the count asks for.
     #[error("its keys are fewer than `count` asks for")]
     TooFewKeys,
@@ -76,22 +70,17 @@ impl From<ImpossibleHash> for KeySourceError {
     }
 }
 
-pub(super) fn read(
-    port: Port<'_>,
-    source: &KeySource,
-    request_namespace: Option<&str>,
-) -> Result<Vec<PublicKey>, KeySourceError> {
+pub(super) fn read(port: Port<'_>, source: &KeySource) -> Result<Vec<PublicKey>, KeySourceError> {
     let source_name = source.to_string();
-    let namespace =
-        source.namespace.as_deref().or(request_namespace).filter(|namespace| !namespace.is_empty());
-    let Some(namespace) = namespace else { return Err(KeySourceError::NoNamespace { source_name }) };
     port.check_time().map_err(|OutOfTime| KeySourceError::OutOfTime(port.budget))?;
     let not_readable = |host: &str| KeySourceError::NotReadable {
         source_name: source_name.clone(),
         host: host.lines().next().unwrap_or_default().to_owned(),
     };
-    let json =
-        port.host.object(source.kind, namespace, &source.name).map_err(|error| not_readable(&error.0))?;
+    let json = port
+        .host
+        .object(source.kind, &source.namespace, &source.name)
+        .map_err(|error| not_readable(&error.0))?;
     if json.len() > MAX_OBJECT_BYTES {
         return Err(not_readable("the object is too long"));
     }

@@ -101,6 +101,14 @@ impl<'h> Registry<'h> {
         self.port.check_time().is_err()
     }
 
+    /// Whether it is so late that the host is about to end the evaluation: a quarter more than the time that
+    /// calls may take. Until then, what needs no call is still decided.
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        let budget = self.port.budget;
+        self.port.clock.elapsed() >= budget.saturating_add(budget.checked_div(4).unwrap_or_default())
+    }
+
     /// The digest a reference means. One that is pinned costs no call.
     ///
     /// # Errors
@@ -150,13 +158,9 @@ impl<'h> Registry<'h> {
     ///
     /// # Errors
     /// [`KeySourceError`] when there is no such object, or no keys in it.
-    pub fn keys(
-        &mut self,
-        source: &KeySource,
-        request_namespace: Option<&str>,
-    ) -> Result<Vec<PublicKey>, KeySourceError> {
+    pub fn keys(&mut self, source: &KeySource) -> Result<Vec<PublicKey>, KeySourceError> {
         let port = self.port;
-        remember(&mut self.keys, source.clone(), || keys::read(port, source, request_namespace))
+        remember(&mut self.keys, source.clone(), || keys::read(port, source))
     }
 }
 

@@ -144,7 +144,7 @@ fn public_keys(node: &Node<'_>) -> Result<Keys, SettingsError> {
             Some((namespace, name)) if is_object_name(namespace) && is_object_name(name) => {
                 Ok(Keys::From(KeySource {
                     kind: KeySourceKind::Secret,
-                    namespace: Some(namespace.to_owned()),
+                    namespace: namespace.to_owned(),
                     name: name.to_owned(),
                     key: DEFAULT_KEY.to_owned(),
                 }))
@@ -188,7 +188,7 @@ fn object(node: Node<'_>, kind: KeySourceKind) -> Result<KeySource, SettingsErro
     Ok(KeySource {
         kind,
         name: name(object.required("name")?)?,
-        namespace: object.get("namespace").map(name).transpose()?,
+        namespace: name(object.required("namespace")?)?,
         key: object.get("key").map(name).transpose()?.unwrap_or_else(|| DEFAULT_KEY.to_owned()),
     })
 }

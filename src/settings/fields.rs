@@ -285,7 +285,7 @@ pub(super) static OBJECT: Table = Table {
     what: "a reference to an object",
     fields: &[
         field("name", Implemented(Text), "The object's name."),
-        field("namespace", Implemented(Text), "Its namespace; the request's by default."),
+        field("namespace", Implemented(Text), "Its namespace."),
         field("key", Implemented(Text), "The field of its data; `cosign.pub` by default."),
     ],
 };

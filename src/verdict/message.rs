@@ -94,7 +94,12 @@ fn shortfall(shortfall: &Shortfall) -> String {
         )
     } else {
         let found = shortfall.found.join(", ");
-        format!("signed by too few: needs {required} of {signers} signers; found {found}; missing {missing}")
+        let missing = if missing.is_empty() {
+            "one signer does not count for two entries".to_owned()
+        } else {
+            format!("missing {missing}")
+        };
+        format!("signed by too few: needs {required} of {signers} signers; found {found}; {missing}")
     };
     if attached.malformed > 0 {
         text.push_str(&format!("; {} malformed", counted(attached.malformed, "signature")));

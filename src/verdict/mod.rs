@@ -293,11 +293,7 @@ impl Reason {
             Self::Child { reason, .. } => reason.denial(),
             Self::Registry(_)
             | Self::Incomplete
-            | Self::Keys(
-                KeySourceError::NotReadable { .. }
-                | KeySourceError::NoNamespace { .. }
-                | KeySourceError::OutOfTime(_),
-            )
+            | Self::Keys(KeySourceError::NotReadable { .. } | KeySourceError::OutOfTime(_))
             | Self::Unmet(
                 Unmet::TooManyVerifications
                 | Unmet::OutOfTime

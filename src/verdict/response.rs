@@ -93,8 +93,10 @@ fn proofs(site: &ImageSite, image: &ImageOutcome, verified: &VerifiedImage) -> S
         format!("rule {} by {}", proof.rule(), signatures.join(" and "))
     };
     let proofs: Vec<String> = verified.proofs().iter().map(proof).collect();
-    let name = image.reference.pinned_to(verified.digest());
-    format!("{} {}: {}", Shown(site.path()), Shown(&name), proofs.join(", "))
+    // The digest is never cut.
+    let written = image.reference.raw();
+    let name = written.split_once('@').map_or(written, |(name, _)| name);
+    format!("{} {}@{}: {}", Shown(site.path()), Shown(name), verified.digest(), proofs.join(", "))
 }
 
 fn warnings(accepted: &Accepted) -> Vec<String> {
@@ -118,7 +120,9 @@ fn warnings(accepted: &Accepted) -> Vec<String> {
             | Outcome::Audited => {}
         }
         if stays_unpinned(image) {
-            warn("verified, but not pinned: the tag may mean another image when it is pulled");
+            let verified = matches!(image.outcome, Outcome::Verified(_));
+            let word = if verified { "verified" } else { "accepted" };
+            warn(&format!("{word}, but not pinned: the tag may mean another image when it is pulled"));
         }
         for failure in &image.would_deny {
             warnings.push(cut(&format!("would deny: {}", line(site, failure)), MAX_WARNING_CHARS));
@@ -129,7 +133,7 @@ fn warnings(accepted: &Accepted) -> Vec<String> {
 }
 
 fn stays_unpinned(image: &ImageOutcome) -> bool {
-    matches!(image.outcome, Outcome::Verified(_))
+    matches!(image.outcome, Outcome::Verified(_) | Outcome::Excepted { .. })
         && image.reference.digest().is_none()
         && !image.change.pin
         && !image.change.pin_later

@@ -225,14 +225,23 @@ impl Verifier {
 
 /// One signature by each signer that the set needs, if they can be found among those verified.
 fn assigned(set: &AttestorSet, wanted: &[Wanted<'_>]) -> Result<Option<Vec<VerifiedSignature>>, Unmet> {
-    let found: Vec<Vec<Signer>> = wanted
-        .iter()
-        .map(|wanted| wanted.found.iter().map(|proof| proof.signer().clone()).collect())
-        .collect();
+    let found: Vec<Vec<Signer>> =
+        wanted.iter().map(|wanted| distinct(wanted.found.iter().map(VerifiedSignature::signer))).collect();
     let Some(signers) = meet(set, &found).map_err(|_| Unmet::TooManyAssignments)? else { return Ok(None) };
     let proof_of = |signer: &Signer| {
         wanted.iter().flat_map(|wanted| &wanted.found).find(|proof| proof.signer() == signer).cloned()
     };
     // Every signer that was assigned stands in `found`.
     signers.iter().map(proof_of).collect::<Option<Vec<_>>>().ok_or(Unmet::NoProof).map(Some)
+}
+
+/// Each signer once, however many signatures they made.
+fn distinct<'s>(signers: impl Iterator<Item = &'s Signer>) -> Vec<Signer> {
+    let mut distinct: Vec<Signer> = Vec::new();
+    for signer in signers {
+        if !distinct.contains(signer) {
+            distinct.push(signer.clone());
+        }
+    }
+    distinct
 }

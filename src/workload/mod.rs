@@ -121,6 +121,12 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
     // Only an UPDATE changes something that was admitted before.
     let is_update = request.operation == "UPDATE";
     let old = request.old_object.as_ref().filter(|_| is_update);
+    let being_deleted = request.operation == "UPDATE"
+        && old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
+    // Finalizers must go even from an object whose images cannot be told.
+    if being_deleted && old.is_some_and(|old| runs_the_same(object, old)) {
+        return Ok(Workload::RunsNothing(RunsNothing::BeingDeleted));
+    }
     let mut sites = form.sites(object)?;
     let before = match old {
         // An old object we cannot read has no unchanged image.
@@ -134,8 +140,6 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
         // What runs already was admitted with the pod, and a patch of it would be refused.
         sites.retain(ImageSite::is_changed);
     }
-    let being_deleted =
-        old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
     if being_deleted && !sites.iter().any(ImageSite::is_changed) {
         return Ok(Workload::RunsNothing(RunsNothing::BeingDeleted));
     }
@@ -143,6 +147,18 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
         return Ok(Workload::RunsNothing(RunsNothing::Subresource));
     }
     Ok(Workload::Runs(sites))
+}
+
+/// Whether two objects differ in nothing but their metadata and status.
+fn runs_the_same(object: &Value, old: &Value) -> bool {
+    let what_runs = |object: &Value| {
+        let mut object = object.clone();
+        if let Some(fields) = object.as_object_mut() {
+            fields.retain(|name, _| name != "metadata" && name != "status");
+        }
+        object
+    };
+    what_runs(object) == what_runs(old)
 }
 
 /// How the images of an object are found.
