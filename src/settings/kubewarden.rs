@@ -13,7 +13,6 @@ use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
 use crate::requirement::{
     DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignatureTerms, signers,
 };
-use crate::verify::PublicKey;
 
 /// Parses settings of verify-image-signatures.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
@@ -85,7 +84,7 @@ fn entries(
     for (index, node) in node.clone().list(MAX_ENTRIES)?.into_iter().enumerate() {
         match kind {
             "pubKeys" => {
-                let keys = PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
+                let keys = node.keys()?;
                 let place = format!("{kind}[{index}]");
                 entries.extend(signers(&place, keys, terms).map(DeclaredEntry::Signer));
                 continue;
