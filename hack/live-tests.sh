@@ -18,6 +18,40 @@ fresh_key() {
   (cd "$WORK/keys" && quietly "$BIN/cosign$1" generate-key-pair --output-key-prefix "$2")
 }
 
+# openssl_key TYPE NAME: a random key pair made by openssl, which cosign can sign with too. Debian's cosign 2 refuses
+# every key it should import, so cosign 3 does that.
+openssl_key() {
+  local options=()
+  case $1 in
+    P-*) options=(-algorithm EC -pkeyopt "ec_paramgen_curve:$1") ;;
+    RSA-*) options=(-algorithm RSA -pkeyopt "rsa_keygen_bits:${1#*-}") ;;
+    *) options=(-algorithm "$1") ;;
+  esac
+  quietly openssl genpkey "${options[@]}" -out "$WORK/keys/$2.pem"
+  (cd "$WORK/keys" && quietly "$BIN/cosign3" import-key-pair --key "$2.pem" --output-key-prefix "$2")
+}
+
+# sign_openssl KEY NAME:VERSION sha256|sha384|sha512|pss|pure: cosign writes the payload and attaches the signature,
+# openssl makes it.
+sign_openssl() {
+  local key=$WORK/keys/$1.pem image options=()
+  image=$(pinned "$2")
+  "$BIN/cosign3" generate --allow-http-registry --allow-insecure-registry "$image" >"$WORK/payload" 2>"$WORK/log" ||
+    die "cosign generate: $(tail -n 1 "$WORK/log")"
+  case $3 in
+    pure) quietly openssl pkeyutl -sign -rawin -inkey "$key" -in "$WORK/payload" -out "$WORK/signature" ;;
+    *)
+      options=("-$3")
+      [ "$3" != pss ] || options=(-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1)
+      quietly openssl dgst "${options[@]}" -sign "$key" -out "$WORK/signature" "$WORK/payload"
+      ;;
+  esac
+  base64 -w 0 "$WORK/signature" >"$WORK/signature.base64"
+  quietly "$BIN/cosign3" attach signature --payload "$WORK/payload" --signature "$WORK/signature.base64" \
+    --allow-http-registry --allow-insecure-registry "$image"
+}
+
+# ALGORITHM: the `signatureAlgorithm` of every entry, if it is set.
 settings_for() {
   local key
   printf 'verifyImages:\n  - imageReferences: ["%s/*"]\n    attestors:\n      - entries:\n' "$EXAMPLE"
@@ -25,6 +59,7 @@ settings_for() {
     printf '          - keys:\n              publicKeys: |\n'
     sed 's/^/                /' "$WORK/keys/$key.pub"
     printf '              rekor: {ignoreTlog: true}\n'
+    [ -z "${ALGORITHM:-}" ] || printf '            signatureAlgorithm: %s\n' "$ALGORITHM"
   done
   printf 'unmatchedImages: deny\n'
 }
@@ -130,6 +165,45 @@ move_signature "live/original:$FRESH" "live/copy:$FRESH"
 rejects "a signature moved from another image" "live/copy:$FRESH" 403 "none for this image" alice
 
 rejects "an image that does not exist" "live/two:none" 503 "no such image" alice
+
+# by_hash TITLE NAME:VERSION KEY HASH: accepted as it is and if that hash is required, refused for another.
+by_hash() {
+  local other=sha256
+  [ "$4" != sha256 ] || other=sha512
+  accepts "$1" "$2" "$3"
+  ALGORITHM=$4 accepts "  $4 was the hash" "$2" "$3"
+  [ "${3#ED25519}" != "$3" ] ||
+    ALGORITHM=$other rejects "  and no other" "$2" 403 "signed, but not by whom the rule wants" "$3"
+}
+
+# The types of keys, with the hash that cosign 2 and cosign 3 use, and the ways of openssl.
+while read -r type hash_2 hash_3 ways; do
+  key=$type
+  openssl_key "$type" "$key"
+  openssl_key "$type" "$key-other"
+  name=live/$(tr '[:upper:]' '[:lower:]' <<<"$type")
+  for way in cosign-2 cosign-3 $ways; do push_image "$name-$way" "$FRESH"; done
+  sign_v2 "$key" "$name-cosign-2:$FRESH"
+  by_hash "$type, signed by cosign 2" "$name-cosign-2:$FRESH" "$key" "$hash_2"
+  cosign_agrees 2 "$key" "$name-cosign-2:$FRESH"
+  rejects "  not by another key of this type" "$name-cosign-2:$FRESH" 403 \
+    "signed, but not by whom the rule wants" "$key-other"
+  sign_v3_old "$key" "$name-cosign-3:$FRESH"
+  by_hash "$type, signed by cosign 3 in the old format" "$name-cosign-3:$FRESH" "$key" "$hash_3"
+  for way in $ways; do
+    sign_openssl "$key" "$name-$way:$FRESH" "$way"
+    case $way in pss) hash=sha256 ;; pure) hash=sha512 ;; *) hash=$way ;; esac
+    by_hash "$type, signed by openssl, $way" "$name-$way:$FRESH" "$key" "$hash"
+  done
+done <<'KEYS'
+P-256 sha256 sha256 sha256
+P-384 sha256 sha384 sha384 sha256
+P-521 sha256 sha512 sha512 sha256
+RSA-2048 sha256 sha256 sha256 pss
+RSA-3072 sha256 sha256 sha256 sha384 pss
+RSA-4096 sha256 sha256 sha256 sha512 pss
+ED25519 sha512 sha512 pure
+KEYS
 
 echo "$PASSED passed, $FAILED failed"
 [ "$FAILED" = 0 ]

@@ -2,6 +2,8 @@
 //!
 //! Moduli of 2048 to 4096 bits with the exponent 65537, which is what openssl, cosign and the key services
 //! make. Go would take any odd exponent below 2^31; a small one only makes mistakes in paddings worse.
+//!
+//! The crate's known weakness (RUSTSEC-2023-0071, Marvin) is in operations with a private key. There is none here.
 
 use p256::pkcs8::der::asn1::{AnyRef, UintRef};
 use p256::pkcs8::der::{Decode, Error, Reader, SliceReader};
