@@ -9,11 +9,11 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
 use sigwarden::settings::{Problem, Settings, schema};
 use sigwarden_testkit::Key;
 use sigwarden_testkit::run::{entry, rule, settings};
+use sigwarden_testkit::schema::Schema;
 
 const BEGIN: &str = "<!-- The tables below are made from the source; do not edit them. -->\n";
 
@@ -38,24 +38,6 @@ fn what_is_committed_is_what_the_tables_say() {
     let page = fs::read_to_string(root().join("docs/settings.md")).unwrap();
     let (written, _) = page.split_once(BEGIN).expect("the page says where the tables begin");
     check("docs/settings.md", &format!("{written}{BEGIN}\n{}", schema::settings_reference()));
-}
-
-struct Schema(Schemas, SchemaIndex);
-
-impl Schema {
-    fn new() -> Self {
-        let schema = schema::json_schema();
-        let id = schema.get("$id").unwrap().as_str().unwrap().to_owned();
-        let mut schemas = Schemas::new();
-        let mut compiler = Compiler::new();
-        compiler.add_resource(&id, schema).unwrap();
-        let index = compiler.compile(&id, &mut schemas).unwrap();
-        Self(schemas, index)
-    }
-
-    fn accepts(&self, settings: &Value) -> bool {
-        self.0.validate(settings, self.1).is_ok()
-    }
 }
 
 fn yaml(text: &str, from: &Path) -> Value {

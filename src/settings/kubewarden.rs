@@ -38,7 +38,7 @@ fn signature(node: Node<'_>, modify: bool) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
     let item = node.mapping(&SIGNATURE)?;
     let image = item.required("image")?;
-    let images = NonEmpty::new(vec![pattern(&image, BindingPattern::parse)?]);
+    let images = NonEmpty::one(pattern(&image, BindingPattern::parse)?);
     let terms = SignatureTerms { annotations: annotations(&item)?, ..SignatureTerms::default() };
     let (kind, list) = item.exactly_one(&KINDS)?;
     let entries = entries(kind, &list, &item, &terms)?;
@@ -47,9 +47,9 @@ fn signature(node: Node<'_>, modify: bool) -> Result<Rule, SettingsError> {
     check_signers_differ(&set.signers(), &place)?;
     Ok(Rule {
         name: RuleName::Place(place),
-        images: images.ok_or_else(|| image.error(Problem::Empty))?,
+        images,
         skips: Vec::new(),
-        attestors: NonEmpty::new(vec![set]).ok_or_else(|| list.error(Problem::Empty))?,
+        attestors: NonEmpty::one(set),
         action: FailureAction::Enforce,
         mutate_digest: modify,
         // Where it does not modify images, today's policy accepts tags; the answer carries a warning.
