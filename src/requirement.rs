@@ -339,6 +339,12 @@ impl<T> NonEmpty<T> {
         if list.is_empty() { None } else { Some(Self(list)) }
     }
 
+    /// A list of one.
+    #[must_use]
+    pub fn one(item: T) -> Self {
+        Self(vec![item])
+    }
+
     /// The items.
     pub fn iter(&self) -> core::slice::Iter<'_, T> {
         self.0.iter()

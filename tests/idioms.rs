@@ -17,6 +17,7 @@ use sigwarden::verify::Unmet;
 use sigwarden_testkit::fake_registry::signature_tag;
 use sigwarden_testkit::forge::{self, manifest};
 use sigwarden_testkit::objects::pod;
+use sigwarden_testkit::schema::Schema;
 use sigwarden_testkit::typed::{How, TypedKey};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
@@ -362,6 +363,28 @@ fn every_policy_has_its_verdicts_or_its_refusal() {
             (Refused(..), Ok(_)) => panic!("{name}: accepted"),
             (Expected::Decided(_), Err(error)) => panic!("{name}: {error}"),
         }
+    }
+}
+
+/// What is accepted, or only cannot be verified yet, is valid by the published schema.
+#[test]
+fn the_schema_accepts_what_the_parser_accepts() {
+    let schema = Schema::new();
+    for (name, expected) in idioms() {
+        let settings = lift(&policy(name));
+        if matches!(expected, Expected::Decided(_) | Refused(_, Problem::NotYet { .. })) {
+            assert!(schema.accepts(&settings), "{name}");
+        }
+    }
+    // The fields that are refused are none of the schema's.
+    for name in [
+        "kms-field",
+        "deprecated-key-field",
+        "registry-credentials",
+        "cross-attestation-deny",
+        "extractor-with-jmespath",
+    ] {
+        assert!(!schema.accepts(&lift(&policy(name))), "{name}");
     }
 }
 

@@ -9,13 +9,8 @@ use crate::requirement::{DeclaredEntry, DeclaredSet, NonEmpty};
 
 /// Checks the `attestations` of a rule. Gives a set that nothing meets.
 pub(super) fn parse(list: Node<'_>, context: &Context<'_>) -> Result<DeclaredSet, SettingsError> {
-    let empty = list.error(Problem::Empty);
-    let mut entries = Vec::new();
-    for node in list.list(MAX_CONDITIONS)? {
-        attestation(node, context)?;
-        entries.push(DeclaredEntry::Unverifiable);
-    }
-    let entries = NonEmpty::new(entries).ok_or(empty)?;
+    list.list(MAX_CONDITIONS)?.into_iter().try_for_each(|node| attestation(node, context))?;
+    let entries = NonEmpty::one(DeclaredEntry::Unverifiable);
     Ok(DeclaredSet { place: "attestations".to_owned(), count: None, entries })
 }
 

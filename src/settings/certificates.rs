@@ -8,7 +8,7 @@ use super::error::{Problem, SettingsError};
 use super::fields::{CERTIFICATES, CTLOG, REKOR};
 use super::reader::{Mapping, Node};
 use crate::limits::MAX_KEY_BYTES;
-use crate::verify::{KeyError, PublicKey};
+use crate::verify::KeyError;
 
 /// Checks the `certificates` of an attestor entry.
 pub(super) fn check(node: Node<'_>) -> Result<(), SettingsError> {
@@ -51,7 +51,7 @@ pub(super) fn check_rekor(holder: &Mapping<'_>) -> Result<bool, SettingsError> {
     let rekor = node.mapping(&REKOR)?;
     let ignored = rekor.boolean_or("ignoreTlog", false)?;
     if let Some(node) = rekor.get("pubkey") {
-        PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
+        node.keys()?;
         if ignored {
             node.note("no log entry is asked for");
         }
@@ -63,7 +63,7 @@ pub(super) fn check_rekor(holder: &Mapping<'_>) -> Result<bool, SettingsError> {
 pub(super) fn check_ctlog(ctlog: &Mapping<'_>) -> Result<(), SettingsError> {
     ctlog.boolean_or("ignoreSCT", false)?;
     if let Some(node) = ctlog.get("pubkey") {
-        PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
+        node.keys()?;
     }
     ctlog.get("tsaCertChain").iter().try_for_each(check_pem)
 }

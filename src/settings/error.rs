@@ -9,10 +9,13 @@ use crate::image::{PatternError, ReferenceError};
 use crate::text::{Shown, alternatives};
 use crate::verify::{HashAlgorithm, ImpossibleHash, KeyError};
 
-/// One thing wrong with the settings, and where.
+/// One thing wrong with the settings, and where. In a box: every step of the parser returns one or none.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{path}: {problem}")]
-pub struct SettingsError {
+#[error("{}: {}", .0.path, .0.problem)]
+pub struct SettingsError(Box<Place>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
     path: String,
     problem: Problem,
 }
@@ -266,19 +269,19 @@ pub enum Found {
 
 impl SettingsError {
     pub(super) fn at(path: impl Into<String>, problem: Problem) -> Self {
-        Self { path: path.into(), problem }
+        Self(Box::new(Place { path: path.into(), problem }))
     }
 
     /// Where: the path of the field, such as `verifyImages[0].attestors[0].count`.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 
     /// What is wrong.
     #[must_use]
     pub fn problem(&self) -> &Problem {
-        &self.problem
+        &self.0.problem
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn revoked(settings: &Mapping<'_>) -> Result<Revoked, SettingsError> 
     }
     if let Some(list) = revoked.get("keys") {
         for node in list.list_or_empty(MAX_LIST_ITEMS)? {
-            let keys = PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
+            let keys = node.keys()?;
             result.keys.extend(keys.iter().map(PublicKey::fingerprint));
         }
     }

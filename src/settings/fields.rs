@@ -16,7 +16,11 @@ pub(super) struct Field {
     /// Its name.
     pub(super) name: &'static str,
     /// What becomes of it.
-    pub(super) support: Support,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) support: Support<Shape>,
+    /// What becomes of it; the module needs no shapes.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) support: Support<()>,
     /// What it is for, in one sentence.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) doc: &'static str,
@@ -24,15 +28,13 @@ pub(super) struct Field {
 
 /// What becomes of a field.
 #[derive(Debug)]
-pub(super) enum Support {
+pub(super) enum Support<S> {
     /// It is read and has its effect.
-    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "the shape is for the schema"))]
-    Implemented(Shape),
+    Implemented(S),
     /// It is accepted and has no effect, which a warning says, with this reason.
     Inert(&'static str),
     /// It is checked, and refused with this word for what cannot be verified yet.
-    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "the shape is for the schema"))]
-    NotYet(&'static str, Shape),
+    NotYet(&'static str, S),
     /// It is refused, with what to do instead.
     Refused(&'static str),
 }
@@ -69,13 +71,19 @@ use Shape::{Any, Boolean, Choice, Count, List, ListMap, Mapping, Text, TextMap, 
 use Support::{Implemented, Inert, NotYet, Refused};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) const fn field(name: &'static str, support: Support, doc: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, support: Support<Shape>, doc: &'static str) -> Field {
     Field { name, support, doc }
 }
 
-/// The module carries no documentation.
+/// The module carries no documentation and no shapes.
 #[cfg(target_arch = "wasm32")]
-pub(super) const fn field(name: &'static str, support: Support, _doc: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, support: Support<Shape>, _doc: &'static str) -> Field {
+    let support = match support {
+        Implemented(_) => Implemented(()),
+        Inert(why) => Inert(why),
+        NotYet(what, _) => NotYet(what, ()),
+        Refused(instead) => Refused(instead),
+    };
     Field { name, support }
 }
 

@@ -13,7 +13,6 @@ use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
 use crate::requirement::{
     DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignatureTerms, signers,
 };
-use crate::verify::PublicKey;
 
 /// Parses settings of verify-image-signatures.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
@@ -39,7 +38,7 @@ fn signature(node: Node<'_>, modify: bool) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
     let item = node.mapping(&SIGNATURE)?;
     let image = item.required("image")?;
-    let images = NonEmpty::new(vec![pattern(&image, BindingPattern::parse)?]);
+    let images = NonEmpty::one(pattern(&image, BindingPattern::parse)?);
     let terms = SignatureTerms { annotations: annotations(&item)?, ..SignatureTerms::default() };
     let (kind, list) = item.exactly_one(&KINDS)?;
     let entries = entries(kind, &list, &item, &terms)?;
@@ -48,9 +47,9 @@ fn signature(node: Node<'_>, modify: bool) -> Result<Rule, SettingsError> {
     check_signers_differ(&set.signers(), &place)?;
     Ok(Rule {
         name: RuleName::Place(place),
-        images: images.ok_or_else(|| image.error(Problem::Empty))?,
+        images,
         skips: Vec::new(),
-        attestors: NonEmpty::new(vec![set]).ok_or_else(|| list.error(Problem::Empty))?,
+        attestors: NonEmpty::one(set),
         action: FailureAction::Enforce,
         mutate_digest: modify,
         // Where it does not modify images, today's policy accepts tags; the answer carries a warning.
@@ -85,7 +84,7 @@ fn entries(
     for (index, node) in node.clone().list(MAX_ENTRIES)?.into_iter().enumerate() {
         match kind {
             "pubKeys" => {
-                let keys = PublicKey::parse_all(node.text()?).map_err(|error| node.error(error.into()))?;
+                let keys = node.keys()?;
                 let place = format!("{kind}[{index}]");
                 entries.extend(signers(&place, keys, terms).map(DeclaredEntry::Signer));
                 continue;

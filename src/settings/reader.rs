@@ -10,6 +10,7 @@ use super::fields::{Support, Table};
 use crate::image::ImageDigest;
 use crate::limits::BUDGETS;
 use crate::time::Time;
+use crate::verify::PublicKey;
 
 /// What is gathered while reading.
 #[derive(Debug, Default)]
@@ -70,8 +71,14 @@ impl<'v> Node<'v> {
         if self.path.is_empty() { "settings" } else { &self.path }
     }
 
+    #[inline(never)]
     pub(super) fn error(&self, problem: Problem) -> SettingsError {
         SettingsError::at(self.path(), problem)
+    }
+
+    /// The public keys of a PEM text, at least one.
+    pub(super) fn keys(&self) -> Result<Vec<PublicKey>, SettingsError> {
+        PublicKey::parse_all(self.text()?).map_err(|error| self.error(error.into()))
     }
 
     /// Well-formed, and this version cannot verify it: an error, unless something else is wrong.

@@ -24,9 +24,13 @@ static DEFINITIONS: &[(&str, &Table)] = &[
     ("signedIdentity", &fields::SIGNED_IDENTITY),
     ("mutation", &fields::MUTATION),
     ("revoked", &fields::REVOKED),
+    ("revokedIdentity", &fields::REVOKED_IDENTITY),
     ("exception", &fields::EXCEPTION),
     ("imageExtractor", &fields::EXTRACTOR),
     ("signature", &kubewarden_fields::SIGNATURE),
+    ("signatureKeyless", &kubewarden_fields::KEYLESS),
+    ("signatureKeylessPrefix", &kubewarden_fields::PREFIX),
+    ("signatureGithubActions", &kubewarden_fields::GITHUB),
 ];
 
 /// The mappings of Kyverno's schema, for the table of its fields.
@@ -72,10 +76,40 @@ pub fn json_schema() -> Value {
     })
 }
 
-/// Every field of Kyverno's `verifyImages` and what becomes of it, in Markdown.
+/// What stands before the table of Kyverno's fields.
+const KYVERNO_INTRODUCTION: &str = "\
+# Kyverno's fields
+
+The `verifyImages` list of a Kyverno ClusterPolicy works as settings. This is every field of its schema, and what
+becomes of it:
+
+- **implemented**: it means here what it means there, or more strictly; [settings.md](settings.md) says how.
+- **no effect**: it is accepted, so that a list can be pasted, and changes nothing. The policy's log says so.
+- **not yet**: it is read and checked, so that a mistake in it is found; settings that are right are then refused,
+  because this version cannot verify what they ask for.
+- **refused**: with what to do instead. Nothing is ignored in silence.
+
+Fields that Kyverno does not have are marked _ours_. What stands around the list in a ClusterPolicy belongs elsewhere:
+`match` and `exclude` are the rules and selectors of the ClusterAdmissionPolicy, `validationFailureAction` is
+`failureAction` here or the policy's `mode: monitor`, and the rule's `imageExtractors` move to the top of the settings.
+
+This page is made from the tables that the parser reads; do not edit it. A test compares them.
+
+";
+
+/// The fields that Kyverno does not have, by the mapping they stand in.
+const OURS: &[(&str, &[&str])] = &[
+    ("a rule", &["name", "signedIdentities", "childSignatures"]),
+    ("an attestor entry", &["knownAnnotations"]),
+    ("`keys`", &["configMap", "notAfter"]),
+    ("a reference to an object", &["key"]),
+];
+
+/// Every field of Kyverno's `verifyImages` and what becomes of it: a page in Markdown.
 #[must_use]
 pub fn kyverno_fields() -> String {
-    KYVERNO.iter().map(|(path, table)| section(path, table)).collect::<Vec<_>>().join("\n")
+    let sections: Vec<String> = KYVERNO.iter().map(|(path, table)| section(path, table)).collect();
+    format!("{KYVERNO_INTRODUCTION}{}", sections.join("\n"))
 }
 
 /// Every field of the settings, in Markdown.
@@ -91,11 +125,13 @@ pub fn settings_reference() -> String {
 
 fn section(title: &str, table: &Table) -> String {
     let title = if title.contains(' ') { title.to_owned() } else { format!("`{title}`") };
-    let rows: String = table.fields.iter().map(row).collect();
-    format!("## {title}\n\n| field | | what |\n| --- | --- | --- |\n{rows}")
+    let ours = OURS.iter().filter(|(what, _)| *what == table.what).flat_map(|(_, fields)| *fields);
+    let ours: Vec<&&str> = ours.collect();
+    let rows: String = table.fields.iter().map(|field| row(field, ours.contains(&&field.name))).collect();
+    format!("### {title}\n\n| field | | what |\n| --- | --- | --- |\n{rows}")
 }
 
-fn row(field: &Field) -> String {
+fn row(field: &Field, is_ours: bool) -> String {
     let (support, detail) = match &field.support {
         Support::Implemented(_) => ("implemented", String::new()),
         Support::Inert(why) => ("no effect", format!(" Accepted with a note in the policy's log: {why}.")),
@@ -104,7 +140,8 @@ fn row(field: &Field) -> String {
         }
         Support::Refused(instead) => ("refused", format!(" Instead: {instead}.")),
     };
-    format!("| `{}` | {support} | {}{detail} |\n", field.name, field.doc)
+    let ours = if is_ours { " _Ours._" } else { "" };
+    format!("| `{}` | {support} | {}{detail}{ours} |\n", field.name, field.doc)
 }
 
 fn mapping(table: &Table) -> Value {

@@ -13,6 +13,7 @@ pub mod forge;
 pub mod objects;
 mod primes;
 pub mod run;
+pub mod schema;
 pub mod tamper;
 pub mod typed;
 
