@@ -2,12 +2,15 @@
 
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
 
+use core::time::Duration;
+
 use serde_json::{Value, json};
 use sigwarden::image::ReferenceError;
+use sigwarden::registry::RegistryError;
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::{Denied, ObjectReason, Reason, Verdict};
 use sigwarden::workload::WorkloadError;
-use sigwarden_testkit::objects::pod;
+use sigwarden_testkit::objects::{pod, pod_of};
 use sigwarden_testkit::run::{rule, settings};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures, forge};
 
@@ -90,4 +93,19 @@ fn rule_07_a_skip_cannot_be_grown_into() {
     let mut policy = policy();
     policy["verifyImages"][0]["skipImageReferences"] = json!(["*.example.com/acme/*"]);
     assert!(decide(&policy, &pod("r.example.com/acme/unsigned"), &registry()).accepted);
+}
+
+/// What needs no call is decided past `evaluationBudget`, but not for ever: the host would end the evaluation.
+#[test]
+fn rule_01_even_what_needs_no_call_has_an_end() {
+    let mut policy = policy();
+    policy["evaluationBudget"] = json!("100ms");
+    let failed = |call_takes: u64| {
+        let registry = FakeRegistry::slow(Duration::from_millis(call_takes));
+        let answer = decide(&policy, &pod_of(&["r.example.com/absent", "other.example.com/x"]), &registry);
+        failures(&answer).iter().map(|(_, failure)| failure.reason().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(failed(124), [Reason::Registry(RegistryError::NoSuchManifest)]);
+    let late = Reason::Registry(RegistryError::OutOfTime(Duration::from_millis(100)));
+    assert_eq!(failed(125), [Reason::Registry(RegistryError::NoSuchManifest), late]);
 }
