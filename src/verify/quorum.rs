@@ -135,11 +135,11 @@ mod tests {
 
     fn leaf() -> Attestor {
         let [key, ..] = keys();
-        Attestor::Signer(SignerRequirement {
+        Attestor::Signer(Box::new(SignerRequirement {
             place: String::new(),
             identity: RequiredIdentity::Key(key),
             terms: SignatureTerms::default(),
-        })
+        }))
     }
 
     fn set(required: usize, entries: Vec<Attestor>) -> AttestorSet {
