@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod ctlog;
 pub mod der;
 pub mod dsse;
+pub mod fault;
 pub mod layer;
 pub mod leaf;
 pub mod merkle;

@@ -2,6 +2,7 @@
 //! kind of bad is refused for its own reason.
 
 mod bundles;
+mod faults;
 mod layers;
 mod provider;
 mod timestamps;

@@ -11,7 +11,8 @@ use sigwarden_testkit::typed::TypedKey;
 
 use crate::{ISSUER, NOW, PERSON, alice, judge, judge_by, refused, sigstore};
 
-const BLOB: &[u8] = b"some bytes";
+const TEXT: &str = "some bytes";
+const BLOB: &[u8] = TEXT.as_bytes();
 
 /// What is said of a bundle whose time only a timestamp proves.
 fn verdict(token: Vec<u8>, by: &Sigstore) -> Result<(), String> {
@@ -29,7 +30,7 @@ fn bundle(by: &Sigstore) -> Bundle {
 }
 
 fn signature(by: &Sigstore) -> Vec<u8> {
-    by.sign_as(&by.certify(&alice()), core::str::from_utf8(BLOB).unwrap(), NOW).signature
+    by.sign_as(&by.certify(&alice()), TEXT, NOW).signature
 }
 
 #[test]
@@ -96,8 +97,7 @@ fn its_authority_has_a_window() {
 #[test]
 fn a_layer_with_entry_and_timestamp() {
     let sigstore = sigstore();
-    let text = core::str::from_utf8(BLOB).unwrap();
-    let mut signed = sigstore.sign(&alice(), text, NOW + 5);
+    let mut signed = sigstore.sign(&alice(), TEXT, NOW + 5);
     signed.timestamp = Some(sigstore.tsa.stamp(&signed.signature, NOW + 6));
     let verdict = |signed: &Signed| judge(&Bundle::of_layer(signed), BLOB, &sigstore.trust_root()).map(drop);
     assert_eq!(verdict(&signed), Ok(()));
