@@ -1,20 +1,22 @@
 //! Writes what a signer and a Sigstore would publish for an image, so that other tools can judge it.
 //!
 //! ```text
-//! mint out=DIR repository=R digest=sha256:… at=UNIX-SECONDS [authority=NAME] [email=E | uri=U] [issuer=I]
-//!      [claim=NUMBER:VALUE]… [key=NAME] [fault=NAME] [timestamp=UNIX-SECONDS] [by-root]
+//! mint out=DIR repository=R digest=sha256:… at=UNIX-SECONDS [authority=NAME] [email=E | uri=U | username=N]
+//!      [issuer=I] [issuer-v1=I] [issuer-v2=I] [claim=NUMBER:VALUE]… [type=P-256|P-384|Ed25519|RSA]
+//!      [scts=one|two|one-unknown] [key=NAME] [fault=NAME] [timestamp=UNIX-SECONDS] [by-root]
 //! ```
 //!
-//! `at` is when the signature is logged; the certificate is valid from ten seconds before for ten minutes. `key` signs
-//! with a key instead of a certificate. `fault` is a name of `Fault::ALL`. DIR gets
+//! `at` is when the signature is logged; the certificate is valid from ten seconds before for ten minutes. `issuer-v1`
+//! and `issuer-v2` set one of the two extensions apart; empty leaves it out. `key` signs with a key instead of a
+//! certificate. `fault` is a name of `Fault::ALL`. DIR gets
 //!
 //! - `signature/`: the `.sig` manifest as an OCI layout, which `crane push` takes; `manifest.json`,
-//!   `payload.json` and `annotations.json` are its parts;
+//!   `payload.json`, `signature.der`, `annotations.json` and, if there is one, `timestamp.tsr` are its parts;
 //! - `bundle.json`: a bundle of version 0.3 with a signature over the payload, `statement.bundle.json` and
 //!   `statement.json` with cosign 3's statement of the image, both proven by Rekor v1; the same by Rekor v2 and a
 //!   timestamp as `v2.*.json`;
 //! - `trusted_root.json`, and the authority's parts as PEM: `root.pem`, `intermediate.pem`, `chain.pem`, `rekor.pub`,
-//!   `ctlog.pub`, `tsa.pem`; the signer's `leaf.pem`, or `key.pub`.
+//!   `ctlog.pub`, `tsa.pem`, `tsa-root.pem`; the signer's `leaf.pem`, or `key.pub`.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be made ends the program")]
 #![expect(clippy::panic, reason = "what cannot be made ends the program")]
@@ -30,7 +32,7 @@ use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::dsse::Statement;
 use sigwarden_testkit::sigstore::fault::Fault;
 use sigwarden_testkit::sigstore::layer::Signed;
-use sigwarden_testkit::sigstore::leaf::{Leaf, San};
+use sigwarden_testkit::sigstore::leaf::{Leaf, San, Scts};
 use sigwarden_testkit::sigstore::signer::{Evidence, Signer};
 use sigwarden_testkit::typed::TypedKey;
 
@@ -60,6 +62,10 @@ fn main() {
     write("manifest.json", &manifest(&signed));
     write("payload.json", &payload);
     write("annotations.json", &json!(signed.annotations()).to_string());
+    fs::write(out.join("signature.der"), &signed.signature).unwrap();
+    if let Some(response) = &signed.timestamp {
+        fs::write(out.join("timestamp.tsr"), response).unwrap();
+    }
 
     let statement = Statement::signature_of(arguments.get("digest")).to_json();
     write("statement.json", &statement);
@@ -77,6 +83,7 @@ fn main() {
     write("rekor.pub", &sigstore.rekor.pem());
     write("ctlog.pub", &sigstore.ctlog.pem());
     write("tsa.pem", &sigstore.tsa.chain_pem());
+    write("tsa-root.pem", &sigstore.tsa.root.pem());
     match &signed.certificate {
         Some(certificate) => write("leaf.pem", certificate),
         None => write("key.pub", &signer.pem()),
@@ -85,11 +92,28 @@ fn main() {
 
 /// Somebody with a certificate, and what they signed.
 fn keyless(arguments: &Arguments, sigstore: &Sigstore, payload: &str, at: i64) -> (Signer, Signed) {
-    let san = match arguments.values.get("uri") {
-        Some(uri) => San::Uri(uri.clone()),
-        None => San::Email(arguments.or("email", "alice@example.com").to_owned()),
-    };
+    let value = |name: &str| arguments.values.get(name).cloned();
+    let email = || San::Email(arguments.or("email", "alice@example.com").to_owned());
+    let san = value("uri").map(San::Uri).or(value("username").map(San::OtherName)).unwrap_or_else(email);
     let mut leaf = Leaf::new(san, arguments.or("issuer", "https://accounts.example.com"), at - DELAY);
+    for (extension, name) in [(&mut leaf.issuer_v1, "issuer-v1"), (&mut leaf.issuer, "issuer-v2")] {
+        if let Some(issuer) = value(name) {
+            *extension = Some(issuer).filter(|issuer| !issuer.is_empty());
+        }
+    }
+    leaf.key = match arguments.or("type", "P-256") {
+        "P-256" => TypedKey::p256("leaf"),
+        "P-384" => TypedKey::p384("leaf"),
+        "Ed25519" => TypedKey::ed25519("leaf"),
+        "RSA" => TypedKey::rsa_2048(),
+        other => panic!("there is no type {other}"),
+    };
+    leaf.scts = match arguments.or("scts", "one") {
+        "one" => Scts::Good,
+        "two" => Scts::Two,
+        "one-unknown" => Scts::GoodAndOfAnotherLog,
+        other => panic!("there are no scts {other}"),
+    };
     leaf.by_root = arguments.values.contains_key("by-root");
     for claim in &arguments.claims {
         let (number, value) = claim.split_once(':').unwrap();
@@ -158,7 +182,12 @@ impl Arguments {
             "authority",
             "email",
             "uri",
+            "username",
             "issuer",
+            "issuer-v1",
+            "issuer-v2",
+            "type",
+            "scts",
             "key",
             "fault",
             "timestamp",
