@@ -6,6 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::certificate::Authority;
 use super::der::rfc3339;
+<<<<<<< HEAD
+=======
+use super::tsa::Tsa;
+>>>>>>> forge
 use super::{Log, Sigstore};
 use crate::typed::TypedKey;
 
@@ -54,10 +58,17 @@ impl Sigstore {
     pub fn trust_root(&self) -> TrustRoot {
         let fulcio = self.fulcio.intermediate.iter().chain([&self.fulcio.root]);
         TrustRoot {
+<<<<<<< HEAD
             tlogs: vec![self.rekor.trusted(self.since)],
             ctlogs: vec![self.ctlog.trusted(self.since)],
             authorities: vec![TrustedChain::new(&self.host("fulcio"), fulcio, self.since)],
             timestamp_authorities: Vec::new(),
+=======
+            tlogs: vec![self.rekor.trusted(self.since), self.rekor_v2.trusted(self.since)],
+            ctlogs: vec![self.ctlog.trusted(self.since)],
+            authorities: vec![TrustedChain::new(&self.host("fulcio"), fulcio, self.since)],
+            timestamp_authorities: vec![self.tsa.trusted(&self.host("tsa"), self.since)],
+>>>>>>> forge
         }
     }
 
@@ -86,6 +97,17 @@ impl Log {
     }
 }
 
+<<<<<<< HEAD
+=======
+impl Tsa {
+    /// The authority as a trust root lists it.
+    #[must_use]
+    pub fn trusted(&self, host: &str, since: i64) -> TrustedChain {
+        TrustedChain::new(host, [&self.signer, &self.root].into_iter(), since)
+    }
+}
+
+>>>>>>> forge
 impl TrustedChain {
     /// A chain as a trust root lists it.
     #[must_use]

@@ -9,12 +9,17 @@ use sigwarden_testkit::sigstore::leaf::{Leaf, San, Scts};
 use sigwarden_testkit::sigstore::rekor::{hashedrekord, rekord};
 use sigwarden_testkit::typed::TypedKey;
 
+<<<<<<< HEAD
 use crate::{ISSUER, NOW, PERSON, judge, judge_key};
+=======
+use crate::{NOW, PERSON, alice, judge, judge_key, refused, sigstore};
+>>>>>>> forge
 
 fn text() -> String {
     payload("registry.example.com/acme/app", &hex_digest(b"image"))
 }
 
+<<<<<<< HEAD
 fn alice() -> Leaf {
     Leaf::email(PERSON, ISSUER, NOW)
 }
@@ -23,6 +28,8 @@ fn sigstore() -> Sigstore {
     Sigstore::new("acme", NOW - 86_400)
 }
 
+=======
+>>>>>>> forge
 fn verdict(signed: &Signed) -> Result<(), String> {
     judge(&Bundle::of_layer(signed), &signed.payload, &sigstore().trust_root()).map(drop)
 }
@@ -31,12 +38,15 @@ fn of_leaf(leaf: &Leaf) -> Result<(), String> {
     verdict(&sigstore().sign(leaf, &text(), NOW + 5))
 }
 
+<<<<<<< HEAD
 #[track_caller]
 fn refused(verdict: Result<(), String>, because: &str) {
     let said = verdict.err().unwrap_or_default();
     assert!(said.contains(because), "wanted: {because}, got: {said}");
 }
 
+=======
+>>>>>>> forge
 #[test]
 fn a_signature_is_accepted_with_all_that_was_proven() {
     let signed = sigstore().sign(&alice(), &text(), NOW + 5);
