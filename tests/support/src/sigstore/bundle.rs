@@ -5,10 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-<<<<<<< HEAD
-=======
 use super::dsse::Envelope;
->>>>>>> forge
 use super::layer::Signed;
 use super::rekor::{Entry, Proof};
 
@@ -44,11 +41,8 @@ pub enum Content {
         /// The signature.
         signature: Vec<u8>,
     },
-<<<<<<< HEAD
-=======
     /// An envelope with what is signed in it.
     Envelope(Envelope),
->>>>>>> forge
 }
 
 /// Whose signature it is.
@@ -129,10 +123,7 @@ impl Content {
                     "signature": STANDARD.encode(signature),
                 }),
             ),
-<<<<<<< HEAD
-=======
             Self::Envelope(envelope) => ("dsseEnvelope", envelope.to_value()),
->>>>>>> forge
         }
     }
 }

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Rekor v1: entries, and the promises to include them (SignedEntryTimestamp).
-=======
 //! Rekor: entries of each kind, and the promises of Rekor v1 to include them (SignedEntryTimestamp).
->>>>>>> forge
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,12 +6,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Log;
-<<<<<<< HEAD
-=======
 use super::dsse::Envelope;
 use super::signer::Signer;
 use super::trust_root::key_details;
->>>>>>> forge
 use crate::forge::hex_digest;
 use crate::typed::How;
 
@@ -54,11 +47,6 @@ pub struct Proof {
 }
 
 impl Log {
-<<<<<<< HEAD
-    /// Takes an entry.
-    #[must_use]
-    pub fn take(&self, body: &[u8], integrated_time: i64, log_index: u64) -> Entry {
-=======
     /// Takes an entry and promises to include it.
     #[must_use]
     pub fn take(&self, body: &[u8], integrated_time: i64, log_index: u64) -> Entry {
@@ -68,7 +56,6 @@ impl Log {
     /// An entry with nothing that proves it.
     #[must_use]
     pub fn entry(&self, body: &[u8], integrated_time: i64, log_index: u64) -> Entry {
->>>>>>> forge
         Entry {
             kind: kind_of(body),
             body: body.to_vec(),
@@ -78,10 +65,6 @@ impl Log {
             set: None,
             proof: None,
         }
-<<<<<<< HEAD
-        .signed(self)
-=======
->>>>>>> forge
     }
 }
 
@@ -159,8 +142,6 @@ pub fn rekord(signature: &[u8], verifier: &str, signed: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
-<<<<<<< HEAD
-=======
 /// The body of a `dsse` 0.0.1, with the PEM of the key or certificate.
 #[must_use]
 pub fn dsse(envelope: &Envelope, verifier: &str) -> Vec<u8> {
@@ -235,7 +216,6 @@ fn hash(bytes: &[u8]) -> Value {
     json!({ "algorithm": "sha256", "value": sha256(bytes) })
 }
 
->>>>>>> forge
 fn sha256(bytes: &[u8]) -> String {
     hex_digest(bytes).trim_start_matches("sha256:").to_owned()
 }
@@ -245,12 +225,3 @@ fn sha256(bytes: &[u8]) -> String {
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-<<<<<<< HEAD
-
-/// The hash of a leaf of the log's tree.
-#[must_use]
-pub fn leaf_hash(body: &[u8]) -> [u8; 32] {
-    Sha256::digest([&[0], body].concat()).into()
-}
-=======
->>>>>>> forge

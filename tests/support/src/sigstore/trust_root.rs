@@ -6,10 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::certificate::Authority;
 use super::der::rfc3339;
-<<<<<<< HEAD
-=======
 use super::tsa::Tsa;
->>>>>>> forge
 use super::{Log, Sigstore};
 use crate::typed::TypedKey;
 
@@ -58,17 +55,10 @@ impl Sigstore {
     pub fn trust_root(&self) -> TrustRoot {
         let fulcio = self.fulcio.intermediate.iter().chain([&self.fulcio.root]);
         TrustRoot {
-<<<<<<< HEAD
-            tlogs: vec![self.rekor.trusted(self.since)],
-            ctlogs: vec![self.ctlog.trusted(self.since)],
-            authorities: vec![TrustedChain::new(&self.host("fulcio"), fulcio, self.since)],
-            timestamp_authorities: Vec::new(),
-=======
             tlogs: vec![self.rekor.trusted(self.since), self.rekor_v2.trusted(self.since)],
             ctlogs: vec![self.ctlog.trusted(self.since)],
             authorities: vec![TrustedChain::new(&self.host("fulcio"), fulcio, self.since)],
             timestamp_authorities: vec![self.tsa.trusted(&self.host("tsa"), self.since)],
->>>>>>> forge
         }
     }
 
@@ -97,8 +87,6 @@ impl Log {
     }
 }
 
-<<<<<<< HEAD
-=======
 impl Tsa {
     /// The authority as a trust root lists it.
     #[must_use]
@@ -107,7 +95,6 @@ impl Tsa {
     }
 }
 
->>>>>>> forge
 impl TrustedChain {
     /// A chain as a trust root lists it.
     #[must_use]
