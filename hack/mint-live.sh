@@ -97,6 +97,8 @@ another-issuer | none of the expected identities | none of the expected identiti
 another-issuer-v1 | none of the expected identities | none of the expected identities | rejected | issuer-v1=https://evil.example.com
 another-issuer-v2 | good | good | rejected | issuer-v2=https://evil.example.com
 another-root | signed by unknown authority | leaf certificate verification failed | rejected | fault=another-root
+root-of-the-same-name | x509 | leaf certificate verification failed | rejected | fault=root-of-the-same-name
+signed-by-leaf | x509 | leaf certificate verification failed | rejected | fault=signed-by-leaf
 expired | certificate expired | certificate expired | rejected | fault=expired
 not-yet-valid | certificate was issued after | certificate was issued after | rejected | fault=not-yet-valid
 wrong-usage | incompatible key usage | leaf certificate verification failed | rejected | fault=wrong-usage
@@ -110,6 +112,7 @@ another-certificate | invalid signature | invalid signature | rejected | fault=a
 no-entry | searching log query | searching log query | rejected | fault=no-entry
 no-promise | unable to verify SET | unable to verify SET | rejected | fault=no-promise
 bad-promise | unable to verify SET | unable to verify SET | rejected | fault=bad-promise
+forged-promise | unable to verify SET | unable to verify SET | rejected | fault=forged-promise
 body-altered | unable to verify SET | unable to verify SET | rejected | fault=body-altered
 time-altered | unable to verify SET | unable to verify SET | rejected | fault=time-altered
 index-altered | unable to verify SET | unable to verify SET | rejected | fault=index-altered
