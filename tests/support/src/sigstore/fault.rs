@@ -214,7 +214,7 @@ impl Sigstore {
     fn spoil(&self, signed: &mut Signed, verifier: &str, another: &str, end: i64, fault: Fault) {
         let mut entry = signed.entry.clone().unwrap();
         let logged = entry.integrated_time;
-        let other = self.unknown();
+        let other = || self.unknown();
         if fault == Fault::BadSignature {
             flip_last(&mut signed.signature);
         }
@@ -224,12 +224,12 @@ impl Sigstore {
             Fault::BadSignature => entry = promised(&hashedrekord(signature, verifier, payload)),
             Fault::NoPromise => entry.set = None,
             Fault::BadPromise => flip_last(entry.set.as_mut().unwrap()),
-            Fault::ForgedPromise => entry = entry.signed(&other.rekor),
+            Fault::ForgedPromise => entry = entry.signed(&other().rekor),
             Fault::BodyAltered => entry.body.push(b' '),
             Fault::TimeAltered => entry.integrated_time += 1,
             Fault::IndexAltered => entry.log_index += 1,
-            Fault::LogAltered => entry.log_id = other.rekor.key_id().to_vec(),
-            Fault::EntryOfAnotherLog => entry = other.rekor.take(&entry.body, logged, LOG_INDEX),
+            Fault::LogAltered => entry.log_id = other().rekor.key_id().to_vec(),
+            Fault::EntryOfAnotherLog => entry = other().rekor.take(&entry.body, logged, LOG_INDEX),
             Fault::EntryForAnotherSignature => {
                 let mut signature = signature.clone();
                 flip_last(&mut signature);
@@ -239,7 +239,9 @@ impl Sigstore {
             Fault::EntryForAnotherPayload => entry = promised(&hashedrekord(signature, verifier, b"another")),
             Fault::RekordEntry => entry = promised(&rekord(signature, verifier, payload)),
             Fault::TimestampOfAnotherSignature => signed.timestamp = Some(self.tsa.stamp(b"another", logged)),
-            Fault::TimestampOfAnotherAuthority => signed.timestamp = Some(other.tsa.stamp(signature, logged)),
+            Fault::TimestampOfAnotherAuthority => {
+                signed.timestamp = Some(other().tsa.stamp(signature, logged))
+            }
             Fault::TimestampTooLate => signed.timestamp = Some(self.tsa.stamp(signature, end + 1)),
             _ => {}
         }
