@@ -5,11 +5,11 @@
     reason = "each place breaks a few things and leaves the rest alone"
 )]
 
-use super::Sigstore;
-use super::certificate::SERVER_AUTH;
+use super::certificate::{Authority, SERVER_AUTH};
 use super::layer::{LOG_INDEX, Signed};
 use super::leaf::{Leaf, Scts};
 use super::rekor::{hashedrekord, rekord};
+use super::{Fulcio, Sigstore};
 use crate::typed::TypedKey;
 
 /// One thing that is wrong.
@@ -23,6 +23,10 @@ pub enum Fault {
     NotYetValid,
     /// Another certificate authority gave the certificate.
     AnotherRoot,
+    /// Another certificate authority that calls itself the same gave the certificate.
+    RootOfTheSameName,
+    /// Somebody gave the certificate who has one, but is no authority.
+    SignedByLeaf,
     /// The certificate is for servers.
     WrongUsage,
     /// The certificate is for no usage in particular.
@@ -45,6 +49,8 @@ pub enum Fault {
     NoPromise,
     /// A bit of the promise is changed.
     BadPromise,
+    /// Another log's key made the promise in this log's name.
+    ForgedPromise,
     /// The entry's body is not what was promised.
     BodyAltered,
     /// The entry's time is not what was promised.
@@ -73,11 +79,13 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, with their names.
-    pub const ALL: [(&'static str, Self); 27] = [
+    pub const ALL: [(&'static str, Self); 30] = [
         ("none", Self::None),
         ("expired", Self::Expired),
         ("not-yet-valid", Self::NotYetValid),
         ("another-root", Self::AnotherRoot),
+        ("root-of-the-same-name", Self::RootOfTheSameName),
+        ("signed-by-leaf", Self::SignedByLeaf),
         ("wrong-usage", Self::WrongUsage),
         ("no-usage", Self::NoUsage),
         ("no-sct", Self::NoSct),
@@ -89,6 +97,7 @@ impl Fault {
         ("no-entry", Self::NoEntry),
         ("no-promise", Self::NoPromise),
         ("bad-promise", Self::BadPromise),
+        ("forged-promise", Self::ForgedPromise),
         ("body-altered", Self::BodyAltered),
         ("time-altered", Self::TimeAltered),
         ("index-altered", Self::IndexAltered),
@@ -117,6 +126,8 @@ impl Fault {
             Self::Expired
                 | Self::NotYetValid
                 | Self::AnotherRoot
+                | Self::RootOfTheSameName
+                | Self::SignedByLeaf
                 | Self::WrongUsage
                 | Self::NoUsage
                 | Self::NoSct
@@ -151,9 +162,17 @@ impl Sigstore {
     pub fn sign_badly(&self, leaf: &Leaf, payload: &str, logged: i64, fault: Fault) -> Signed {
         let leaf = fault.on_leaf(leaf, logged);
         // All but the certificate authority is this Sigstore's.
-        let authority = Self { fulcio: self.unknown().fulcio, ..self.clone() };
-        let by = if fault == Fault::AnotherRoot { &authority } else { self };
+        let mut by = self.clone();
+        match fault {
+            Fault::AnotherRoot => by.fulcio = self.unknown().fulcio,
+            Fault::RootOfTheSameName => by.fulcio = Fulcio::new(&self.name, "evil", self.since),
+            Fault::SignedByLeaf => by.fulcio.intermediate = Some(self.leaf_as_authority(&leaf)),
+            _ => {}
+        }
         let mut signed = by.sign(&leaf, payload, logged);
+        if fault == Fault::SignedByLeaf {
+            signed.chain = Some(by.fulcio.issuer().pem() + &self.fulcio.chain_pem());
+        }
         let another = Leaf { serial: "another".to_owned(), ..leaf.clone() };
         if fault == Fault::AnotherCertificate {
             let certificate = self.certify(&Leaf { key: TypedKey::p256("another"), ..another }).pem();
@@ -178,6 +197,14 @@ impl Sigstore {
         signed
     }
 
+    /// Somebody with a certificate like that, who acts as an authority.
+    fn leaf_as_authority(&self, leaf: &Leaf) -> Authority {
+        let leaf =
+            Leaf { key: TypedKey::p256("no authority"), serial: "no authority".to_owned(), ..leaf.clone() };
+        let certificate = leaf.certificate(self.fulcio.issuer());
+        Authority { der: self.certify(&leaf).der, key: leaf.key, certificate }
+    }
+
     /// A Sigstore that nobody trusts.
     fn unknown(&self) -> Self {
         Self::new(&format!("{} unknown", self.name), self.since)
@@ -187,7 +214,7 @@ impl Sigstore {
     fn spoil(&self, signed: &mut Signed, verifier: &str, another: &str, end: i64, fault: Fault) {
         let mut entry = signed.entry.clone().unwrap();
         let logged = entry.integrated_time;
-        let other = self.unknown();
+        let other = || self.unknown();
         if fault == Fault::BadSignature {
             flip_last(&mut signed.signature);
         }
@@ -197,11 +224,12 @@ impl Sigstore {
             Fault::BadSignature => entry = promised(&hashedrekord(signature, verifier, payload)),
             Fault::NoPromise => entry.set = None,
             Fault::BadPromise => flip_last(entry.set.as_mut().unwrap()),
+            Fault::ForgedPromise => entry = entry.signed(&other().rekor),
             Fault::BodyAltered => entry.body.push(b' '),
             Fault::TimeAltered => entry.integrated_time += 1,
             Fault::IndexAltered => entry.log_index += 1,
-            Fault::LogAltered => entry.log_id = other.rekor.key_id().to_vec(),
-            Fault::EntryOfAnotherLog => entry = other.rekor.take(&entry.body, logged, LOG_INDEX),
+            Fault::LogAltered => entry.log_id = other().rekor.key_id().to_vec(),
+            Fault::EntryOfAnotherLog => entry = other().rekor.take(&entry.body, logged, LOG_INDEX),
             Fault::EntryForAnotherSignature => {
                 let mut signature = signature.clone();
                 flip_last(&mut signature);
@@ -211,7 +239,9 @@ impl Sigstore {
             Fault::EntryForAnotherPayload => entry = promised(&hashedrekord(signature, verifier, b"another")),
             Fault::RekordEntry => entry = promised(&rekord(signature, verifier, payload)),
             Fault::TimestampOfAnotherSignature => signed.timestamp = Some(self.tsa.stamp(b"another", logged)),
-            Fault::TimestampOfAnotherAuthority => signed.timestamp = Some(other.tsa.stamp(signature, logged)),
+            Fault::TimestampOfAnotherAuthority => {
+                signed.timestamp = Some(other().tsa.stamp(signature, logged))
+            }
             Fault::TimestampTooLate => signed.timestamp = Some(self.tsa.stamp(signature, end + 1)),
             _ => {}
         }

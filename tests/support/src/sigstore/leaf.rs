@@ -236,7 +236,7 @@ impl Sigstore {
 
 impl Leaf {
     /// The certificate without its timestamps.
-    fn certificate(&self, issuer: &Authority) -> Certificate {
+    pub(super) fn certificate(&self, issuer: &Authority) -> Certificate {
         let spki = self.key.spki();
         // digitalSignature
         let mut extensions = vec![Extension::new("2.5.29.15", true, vec![3, 2, 7, 0x80])];

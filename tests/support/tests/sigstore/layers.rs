@@ -77,6 +77,10 @@ fn names_and_issuers() {
         "bob@example.com",
     );
     refused(of_leaf(&Leaf { sans: Vec::new(), ..alice() }), "identity");
+    // The library reads the first of several names only.
+    let two = |names: [&str; 2]| names.map(|name| San::Email(name.to_owned())).to_vec();
+    assert_eq!(of_leaf(&Leaf { sans: two([PERSON, "bob@example.com"]), ..alice() }), Ok(()));
+    refused(of_leaf(&Leaf { sans: two(["bob@example.com", PERSON]), ..alice() }), "bob@example.com");
     refused(of_leaf(&Leaf { sans: vec![San::OtherName(PERSON.to_owned())], ..alice() }), "identity");
     refused(of_leaf(&Leaf { issuer: Some("https://evil.example.com".to_owned()), ..alice() }), "issuer");
     assert_eq!(of_leaf(&Leaf { issuer_v1: None, ..alice() }), Ok(()));
