@@ -65,7 +65,7 @@ main() {
     carrier_tag "$DIGEST" "${IMAGES[1]:-$SIGNATURE_TYPE}"
     return
   fi
-  local image failed=0 status
+  local image total=0 failed=0 status
   # stdin is left to cosign, which may ask for a password.
   while IFS= read -r image <&3; do
     # In a shell of its own: one image that fails does not keep the others from being published.
@@ -76,9 +76,10 @@ main() {
     )
     status=$?
     set -e
+    total=$((total + 1))
     [ "$status" = 0 ] || failed=$((failed + 1))
   done 3< <(all_images)
-  [ "$failed" = 0 ] || one_image || say "error: $failed images failed"
+  [ "$failed" = 0 ] || one_image || say "error: $failed of $total images failed"
   [ "$failed" = 0 ]
 }
 
@@ -165,7 +166,8 @@ one_image() { [ "${#IMAGES[@]} ${IMAGES[0]}" != "1 -" ] && [ ${#IMAGES[@]} = 1 ]
 # cosign 3 writes bundles by default; what it says of its own version depends on who built it.
 need_cosign_3() {
   local version help
-  have "$COSIGN" || die "$COSIGN is needed, version 3 or later: https://docs.sigstore.dev/cosign/system_config/installation"
+  have "$COSIGN" ||
+    die "$COSIGN is needed, version 3 or later: https://docs.sigstore.dev/cosign/system_config/installation"
   version=$("$COSIGN" version --json 2>/dev/null | jq -r '.gitVersion // ""' 2>/dev/null) || version=""
   case $version in
     v[3-9].* | v[1-9][0-9].* | [3-9].* | [1-9][0-9].*) return ;;
@@ -478,8 +480,9 @@ publish_groups() {
     found=yes
     publish_carrier "$1" "${group%/}"
   done
-  [ -n "$found" ] || [ -n "$ALLOW_NONE" ] ||
-    die "no bundle is attached to ${FROM:-$REPOSITORY}@$DIGEST${WANTED[*]+ of ${WANTED[*]}} (a signature in the old format, at a tag .sig, needs no carrier)"
+  [ -z "$found$ALLOW_NONE" ] || return 0
+  die "no bundle${WANTED[*]+ of ${WANTED[*]}} is attached to ${FROM:-$REPOSITORY}@$DIGEST" \
+    "(a signature in the old format, at a tag .sig, needs no carrier)"
 }
 
 wanted() {
