@@ -19,14 +19,53 @@ PROVENANCE=https://slsa.dev/provenance/v1
 PASSED=0 FAILED=0
 
 # What is tested, each a function below; or those that are named on the command line.
-PARTS=(attached_by_cosign in_one_go several_signers not_this_image occupied_tags racing of_cosign_2 an_index
-  of_running_pods usage_errors as_written predicate_types)
+PARTS=(attached_by_cosign in_one_go several_signers not_this_image occupied_tags wrong_carriers racing of_cosign_2
+  of_cosign_2_logged an_index of_running_pods usage_errors as_written predicate_types)
 [ $# = 0 ] || PARTS=("$@")
 
-# policy_accepts NAME:VERSION SETTINGS, policy_rejects NAME:VERSION SETTINGS REASON: the policy's own verdict, of an image
-# whose carriers are published. For when the module reads carriers.
-policy_accepts() { :; }
-policy_rejects() { :; }
+# Whether the module reads carriers. Until it does, it is not asked, unless this is set.
+POLICY_READS_CARRIERS=${POLICY_READS_CARRIERS:-}
+
+# policy_accepts TITLE IMAGE SETTINGS, policy_rejects TITLE IMAGE SETTINGS [REASON]: the policy's own verdict.
+policy_accepts() {
+  [ -z "$POLICY_READS_CARRIERS" ] || check "  policy: $1" "$(verdict "$2" "$3")" "accepted"
+}
+policy_rejects() {
+  [ -z "$POLICY_READS_CARRIERS" ] || check "  policy: $1" "$(verdict "$2" "$3")" "rejected 403 *${4:-}*"
+}
+
+# settings KEY [PREDICATE-TYPE]: a file of settings that want a signature by that key; or, beside the signature, an
+# attestation of that type by the same key.
+settings() {
+  local file=$WORK/settings-$1.yml
+  {
+    printf 'unmatchedImages: deny\nverifyImages:\n  - imageReferences: ["%s/*"]\n' "$EXAMPLE"
+    attestors "$1" | sed 's/^/    /'
+    if [ -n "${2:-}" ]; then
+      printf '    attestations:\n      - type: %s\n' "$2"
+      attestors "$1" | sed 's/^/        /'
+    fi
+  } >"$file"
+  echo "$file"
+}
+
+attestors() { # KEY
+  printf 'attestors:\n  - entries:\n      - keys:\n          publicKeys: |\n'
+  sed 's/^/            /' "$WORK/keys/$1.pub"
+  printf '          rekor: {ignoreTlog: true}\n'
+}
+
+verdict() { # IMAGE SETTINGS
+  python3 - "$1" "$REPO/e2e-tests/cases/01-signed/request.json" >"$WORK/request.json" <<'PY'
+import json, sys
+request = json.load(open(sys.argv[2]))
+request["object"]["spec"]["containers"][0]["image"] = sys.argv[1]
+json.dump(request, sys.stdout)
+PY
+  sigwarden_live "$WORK/request.json" "$2" --output json 2>"$WORK/log" >"$WORK/response.json" ||
+    { head -n 1 "$WORK/log"; return; }
+  jq -r 'if .allowed then "accepted" else "rejected \(.status.code) \(.status.message)" end' "$WORK/response.json"
+}
 
 # check TITLE GOT WANTED: GOT must be WANTED, which may be a pattern.
 check() {
@@ -215,7 +254,10 @@ $SIGNATURE signed.json
 $SBOM sbom.json
 $PROVENANCE built.json
 TYPES
-  policy_accepts "$KIND/attached:$FRESH" alice
+  policy_accepts "the signature" "$IMAGE" "$(settings alice)"
+  policy_accepts "and the SBOM" "$IMAGE" "$(settings alice "$SBOM")"
+  policy_accepts "and the provenance" "$IMAGE" "$(settings alice "$PROVENANCE")"
+  policy_rejects "not by another key" "$IMAGE" "$(settings bob)"
 
   tags "$IMAGE" >"$WORK/tags"
   again=$(says publish-bundle.sh publish "$IMAGE")
@@ -248,7 +290,8 @@ in_one_go() {
   check "  what is attached is what was published" "$(says publish-bundle.sh publish "$IMAGE" | grep -c unchanged)" 2
   check "  cosign verifies" "$(verifies alice "$IMAGE") $(verifies_attestation alice slsaprovenance1 "$IMAGE")" \
     "1 yes"
-  policy_accepts "$KIND/onego:$FRESH" alice
+  policy_accepts "signed and attested" "$IMAGE" "$(settings alice "$PROVENANCE")"
+  policy_rejects "no SBOM" "$IMAGE" "$(settings alice "$SBOM")"
 }
 
 several_signers() {
@@ -262,6 +305,9 @@ several_signers() {
   config_of "$IMAGE" "$tag" "$WORK/config"
   check "  the config is an array" "$(jq -r 'type + " \(length)"' "$WORK/config")" "array 2"
   check "  the first is in it, unchanged" "$(jq -c '.[]' "$WORK/config" | grep -c -x -F "$(jq -c . "$WORK/alice.json")")" 1
+  policy_accepts "one of two signers" "$IMAGE" "$(settings alice)"
+  policy_accepts "the other" "$IMAGE" "$(settings bob)"
+  policy_rejects "a third" "$IMAGE" "$(settings carol)"
   check "  cosign verifies both" "$(verifies alice "$IMAGE") $(verifies bob "$IMAGE")" "1 1"
   digest=$("$BIN/crane" digest --insecure "${IMAGE%@*}:$tag")
   check "  published again: nothing changes" "$(says publish-bundle.sh publish "$IMAGE")" "0 *:$tag@$digest unchanged 2 $SIGNATURE"
@@ -281,7 +327,6 @@ several_signers() {
     "0 *:$tag@sha256:* published 1 $SIGNATURE"
   check "  and again: nothing changes" "$(says publish-bundle.sh publish --replace --bundle "$WORK/alice.json" "$IMAGE")" \
     "0 *:$tag@sha256:* unchanged 1 $SIGNATURE"
-  policy_accepts "$KIND/several:$FRESH" alice
 }
 
 # edited EXPRESSION: alice.json with its statement changed.
@@ -366,6 +411,54 @@ occupied_tags() {
   check "  and is taken over" "$(says publish-bundle.sh publish "$IMAGE")" "0 *:$tag@* published 1 $SIGNATURE"
 }
 
+# put_carrier FILE PREDICATE-TYPE: makes the file the carrier of $IMAGE, whatever it holds.
+put_carrier() {
+  quietly env -C "$WORK" oras push --config "$1:$TYPE" --disable-path-validation \
+    "${IMAGE%@*}:$(tag_of "$HEX" "$2")" "$1:$TYPE"
+}
+
+# Carriers that the script would not publish, for the policy to judge. Each is the good one but for one thing.
+wrong_carriers() {
+  local other
+  new_image elsewhere
+  other=$HEX
+  signed_by alice "$IMAGE" "$WORK/other.json"
+  new_image wrong
+  signed_by alice "$IMAGE" "$WORK/alice.json"
+  attested_by alice cyclonedx bom.json "$IMAGE" "$WORK/sbom.json"
+  policy_rejects "no carrier" "$IMAGE" "$(settings alice)" "no signature this policy can read"
+  put_carrier sbom.json "$SBOM"
+  policy_rejects "an SBOM alone" "$IMAGE" "$(settings alice "$SBOM")" "attested, not signed"
+  put_carrier sbom.json "$SIGNATURE"
+  policy_rejects "an SBOM where the signature should be" "$IMAGE" "$(settings alice)" "attested, not signed"
+  put_carrier other.json "$SIGNATURE"
+  policy_rejects "the carrier of another image" "$IMAGE" "$(settings alice)"
+  jq -c --arg payload "$(jq -r .dsseEnvelope.payload "$WORK/other.json" | base64 -d | sed "s/$other/$HEX/" | base64 -w 0)" \
+    '.dsseEnvelope.payload = $payload' "$WORK/other.json" >"$WORK/bad.json"
+  put_carrier bad.json "$SIGNATURE"
+  policy_rejects "  with this image written into it" "$IMAGE" "$(settings alice)"
+  edited '.predicate = {"a": 1}' >"$WORK/bad.json"
+  put_carrier bad.json "$SIGNATURE"
+  policy_rejects "another predicate" "$IMAGE" "$(settings alice)"
+  jq -c '.dsseEnvelope.signatures[0].sig |= (.[:20] + (if .[20:21] == "A" then "B" else "A" end) + .[21:])' \
+    "$WORK/alice.json" >"$WORK/bad.json"
+  put_carrier bad.json "$SIGNATURE"
+  policy_rejects "one digit of the signature" "$IMAGE" "$(settings alice)"
+  jq -r .dsseEnvelope.payload "$WORK/sbom.json" | base64 -d | sed "s|$SBOM|$SIGNATURE|" | base64 -w 0 >"$WORK/payload"
+  jq -c --rawfile payload "$WORK/payload" '.dsseEnvelope.payload = $payload' "$WORK/sbom.json" >"$WORK/bad.json"
+  put_carrier bad.json "$SIGNATURE"
+  policy_rejects "an SBOM that calls itself a signature" "$IMAGE" "$(settings alice)"
+  echo '[]' >"$WORK/bad.json"
+  put_carrier bad.json "$SIGNATURE"
+  policy_rejects "an empty array" "$IMAGE" "$(settings alice)"
+  jq -sc . "$WORK/other.json" "$WORK/sbom.json" "$WORK/alice.json" >"$WORK/good.json"
+  put_carrier good.json "$SIGNATURE"
+  policy_accepts "the good one among bad ones" "$IMAGE" "$(settings alice)"
+  put_carrier alice.json "$SIGNATURE"
+  policy_accepts "the good one" "$IMAGE" "$(settings alice)"
+  check "wrong carriers do not touch what cosign sees" "$(verifies alice "$IMAGE")" 1
+}
+
 # Somebody publishes between our push and our reading it back: once, or always.
 racing() {
   local tag
@@ -410,12 +503,87 @@ of_cosign_2() {
   check "  which cosign 3 verifies" "$(verifies_bundle carol)" "yes"
   check "  not with another key" "$(verifies_bundle alice)" "no"
   check "  published again: nothing changes" "$(says publish-bundle.sh publish "$IMAGE")" "0 * unchanged 1 $SBOM"
-  policy_rejects "$KIND/two:$FRESH" alice "signed, but not by whom the rule wants"
+  policy_accepts "signature and attestation of cosign 2" "$IMAGE" "$(settings carol "$SBOM")"
+  policy_rejects "not by another key" "$IMAGE" "$(settings alice "$SBOM")"
 }
 
-verifies_bundle() { # KEY: $WORK/config, for $IMAGE
-  "$BIN/cosign3" verify-blob-attestation --bundle "$WORK/config" --key "$WORK/keys/$1.pub" --insecure-ignore-tlog=true \
+verifies_bundle() { # KEY [OPTION-OF-COSIGN...]: $WORK/config, for $IMAGE
+  local options=("${@:2}")
+  [ $# -gt 1 ] || options=(--insecure-ignore-tlog=true)
+  "$BIN/cosign3" verify-blob-attestation --bundle "$WORK/config" --key "$WORK/keys/$1.pub" "${options[@]}" \
     --type cyclonedx --digest "$HEX" --digestAlg sha256 >"$WORK/log" 2>&1 && echo yes || echo no
+}
+
+# An attestation by cosign 2 that a log promised to include, and that has a certificate. The log is made up here, with a
+# key of its own; cosign is told to trust it.
+of_cosign_2_logged() {
+  new_image logged
+  quietly "$BIN/cosign2" attest --key "$WORK/keys/carol.key" --tlog-upload=false --type cyclonedx \
+    --predicate "$WORK/bom.json" --allow-http-registry --allow-insecure-registry "$IMAGE"
+  "$BIN/crane" blob --insecure "${IMAGE%@*}@$(carrier "$IMAGE" "sha256-$HEX.att" | jq -r '.layers[0].digest')" >"$WORK/envelope"
+  carrier "$IMAGE" "sha256-$HEX.att" >"$WORK/att.json"
+  quietly openssl ecparam -genkey -name prime256v1 -noout -out "$WORK/log.pem"
+  logged 0
+  check "an attestation by cosign 2, logged, is made a bundle" "$(says publish-bundle.sh publish "$IMAGE")" "0 * published 1 $SBOM"
+  config_of "$IMAGE" "$(tag_of "$HEX" "$SBOM")" "$WORK/config"
+  check "  whose log entry cosign 3 verifies" "$(verifies_bundle carol --trusted-root "$WORK/trusted-root.json")" yes
+  logged 1
+  quietly publish-bundle.sh publish --replace "$IMAGE"
+  config_of "$IMAGE" "$(tag_of "$HEX" "$SBOM")" "$WORK/config"
+  check "  not with a time that the log did not sign" "$(verifies_bundle carol --trusted-root "$WORK/trusted-root.json")" no
+
+  # Certificates go into the bundle as they are, without the root.
+  for name in leaf intermediate root; do
+    quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -days 1 \
+      -keyout "$WORK/$name.key" -out "$WORK/$name.pem"
+  done
+  jq -c --rawfile leaf "$WORK/leaf.pem" --arg chain "$(cat "$WORK/intermediate.pem" "$WORK/root.pem")" \
+    '.layers[0].annotations += {"dev.sigstore.cosign/certificate": $leaf, "dev.sigstore.cosign/chain": $chain,
+      "dev.sigstore.cosign/rfc3161timestamp": "{\"SignedRFC3161Timestamp\":\"AAAA\"}"}' "$WORK/att-logged.json" >"$WORK/att-cert.json"
+  quietly oras manifest push "${IMAGE%@*}:sha256-$HEX.att" "$WORK/att-cert.json"
+  quietly publish-bundle.sh publish --replace "$IMAGE"
+  config_of "$IMAGE" "$(tag_of "$HEX" "$SBOM")" "$WORK/config"
+  check "  certificates and timestamp are kept" \
+    "$(jq -r '.verificationMaterial | .x509CertificateChain.certificates[].rawBytes,
+      .timestampVerificationData.rfc3161Timestamps[].signedTimestamp, has("publicKey")' "$WORK/config" | xargs)" \
+    "$(for name in leaf intermediate; do openssl x509 -in "$WORK/$name.pem" -outform DER | base64 -w 0; echo; done | xargs) AAAA false"
+  check "  and so is the log entry" "$(jq '.verificationMaterial.tlogEntries | length' "$WORK/config")" 1
+  jq '.layers[0].annotations["dev.sigstore.cosign/bundle"] = "{\"Payload\":{\"body\":\"e30=\",\"logID\":\"00\"}}"' \
+    "$WORK/att.json" >"$WORK/att-bad.json"
+  quietly oras manifest push "${IMAGE%@*}:sha256-$HEX.att" "$WORK/att-bad.json"
+  check "left out: an attestation with a broken log entry" "$(says publish-bundle.sh publish --to "$EXAMPLE/$KIND/none" "$IMAGE")" \
+    "1 *left out: the attestation * cannot be made a bundle: *the log identifier is not 64 hex digits*error: no bundle is attached*"
+}
+
+# logged SECONDS: pushes $WORK/att.json with a log's promise, and with another time than the promised one.
+logged() {
+  python3 - "$WORK" "$1" <<'PY'
+import base64, hashlib, json, subprocess, sys
+work, later = sys.argv[1], int(sys.argv[2])
+encode = lambda data: base64.b64encode(data).decode()
+canonical = lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+sha = lambda data: {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
+openssl = lambda *words, data=None: subprocess.run(["openssl", *words], input=data, capture_output=True, check=True).stdout
+envelope = open(f"{work}/envelope", "rb").read()
+document = json.loads(envelope)
+spki = openssl("pkey", "-in", f"{work}/log.pem", "-pubout", "-outform", "DER")
+body = canonical({"apiVersion": "0.0.1", "kind": "dsse", "spec": {
+    "envelopeHash": sha(envelope), "payloadHash": sha(base64.b64decode(document["payload"])),
+    "signatures": [{"signature": document["signatures"][0]["sig"],
+                    "verifier": encode(open(f"{work}/keys/carol.pub", "rb").read())}]}})
+entry = {"body": encode(body), "integratedTime": 1700000000, "logID": hashlib.sha256(spki).hexdigest(), "logIndex": 7}
+promise = openssl("dgst", "-sha256", "-sign", f"{work}/log.pem", data=canonical(entry))
+entry["integratedTime"] += later
+manifest = json.load(open(f"{work}/att.json"))
+manifest["layers"][0]["annotations"]["dev.sigstore.cosign/bundle"] = json.dumps(
+    {"SignedEntryTimestamp": encode(promise), "Payload": entry})
+json.dump(manifest, open(f"{work}/att-logged.json", "w"))
+json.dump({"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1", "tlogs": [{
+    "baseUrl": "https://log.example.com", "hashAlgorithm": "SHA2_256", "logId": {"keyId": encode(hashlib.sha256(spki).digest())},
+    "publicKey": {"rawBytes": encode(spki), "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                  "validFor": {"start": "2020-01-01T00:00:00Z"}}}]}, open(f"{work}/trusted-root.json", "w"))
+PY
+  quietly oras manifest push "${IMAGE%@*}:sha256-$HEX.att" "$WORK/att-logged.json"
 }
 
 an_index() {
@@ -572,6 +740,7 @@ predicate_types() {
 
 "$(dirname "$0")/setup-tools.sh" cosign2 cosign3 crane oras registry
 have jq || die "jq is needed: https://jqlang.org/download"
+[ -z "$POLICY_READS_CARRIERS" ] || need_sigwarden
 start_registry
 FRESH=$(date +%s)
 make_tools
