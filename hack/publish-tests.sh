@@ -19,7 +19,7 @@ PROVENANCE=https://slsa.dev/provenance/v1
 PASSED=0 FAILED=0
 
 # What is tested, each a function below; or those that are named on the command line.
-PARTS=(attached_by_cosign in_one_go several_signers not_this_image occupied_tags wrong_carriers racing of_cosign_2
+PARTS=(attached_by_cosign in_one_go elsewhere several_signers not_this_image occupied_tags wrong_carriers racing of_cosign_2
   of_cosign_2_logged an_index of_running_pods usage_errors as_written predicate_types)
 [ $# = 0 ] || PARTS=("$@")
 
@@ -136,7 +136,7 @@ start_referrers() {
   local try
   python3 "$REPO/hack/referrers-proxy.py" "${HTTP_PROXY##*:}" >"$WORK/proxy-port" 2>"$WORK/proxy-log" &
   PROXY_PID=$!
-  trap 'kill "$PROXY_PID" 2>/dev/null; stop_registry' EXIT
+  trap 'kill "$PROXY_PID" ${API_PID:+"$API_PID"} 2>/dev/null; stop_registry' EXIT
   for try in {1..100}; do
     [ ! -s "$WORK/proxy-port" ] || break
     [ "$try" != 100 ] || die "the proxy does not start: $(tail -n 1 "$WORK/proxy-log")"
@@ -292,6 +292,28 @@ in_one_go() {
     "1 yes"
   policy_accepts "signed and attested" "$IMAGE" "$(settings alice "$PROVENANCE")"
   policy_rejects "no SBOM" "$IMAGE" "$(settings alice "$SBOM")"
+}
+
+# Bundles that are not where one would look first.
+elsewhere() {
+  local kind=$KIND mirror
+  new_image origin
+  signed_by alice "$IMAGE" "$WORK/alice.json"
+  mirror=$EXAMPLE/$KIND/mirror@sha256:$HEX
+  quietly "$BIN/crane" copy --insecure "$IMAGE" "$EXAMPLE/$KIND/mirror:$FRESH"
+  check "a copy of an image has no bundles" "$(says publish-bundle.sh publish "$mirror")" "1 *error: no bundle is attached to $mirror *"
+  check "  but --from says where they are" "$(says publish-bundle.sh publish --from "$EXAMPLE/$KIND/origin" "$mirror")" \
+    "0 $EXAMPLE/$KIND/mirror:$(tag_of "$HEX" "$SIGNATURE")@* published 1 $SIGNATURE"
+  check "none of the predicate type asked for" "$(says publish-bundle.sh publish --predicate-type "$SBOM" "$IMAGE")" \
+    "1 *error: no bundle of $SBOM is attached to $IMAGE *"
+
+  # Signed before the registry had the API: the API knows nothing of it, the tag does.
+  use_registry plain
+  new_image "learned-$kind"
+  signed_by alice "$IMAGE" "$WORK/alice.json"
+  use_registry referrers
+  check "signed before the registry learned the API" "$(says publish-bundle.sh publish "$IMAGE")" "0 * published 1 $SIGNATURE"
+  use_registry "$kind"
 }
 
 several_signers() {
@@ -660,6 +682,7 @@ PY
   check "  an image with an impossible name is refused by name" "$(says copy_bundles .)" "1 *unwanted.example/-x:1 is no name of an image*"
   kill "$API_PID"
   wait "$API_PID" 2>/dev/null || true
+  API_PID=""
 }
 
 usage_errors() {
