@@ -149,16 +149,18 @@ fn reason(fault: Fault) -> Option<EvidenceError> {
         Fault::None | Fault::BadSignature | Fault::AnotherCertificate => return None,
         Fault::Expired => Error::Expired { not_after: time(LOGGED - 1), at: time(LOGGED) },
         Fault::NotYetValid => Error::NotYetValid { not_before: time(LOGGED + 1), at: time(LOGGED) },
-        Fault::AnotherRoot => Error::UntrustedCertificate,
+        Fault::AnotherRoot | Fault::RootOfTheSameName | Fault::SignedByLeaf => Error::UntrustedCertificate,
         Fault::WrongUsage | Fault::NoUsage => Error::NotForCodeSigning,
         Fault::NoSct => Error::NoSct,
         Fault::SctOfAnotherLog => Error::UnknownCtLog,
         Fault::SctForAnotherCertificate | Fault::BadSct => Error::Sct,
         Fault::NoEntry => Error::NoLogEntry,
         Fault::NoPromise => Error::MalformedLogEntry("SignedEntryTimestamp"),
-        Fault::BadPromise | Fault::TimeAltered | Fault::IndexAltered | Fault::BodyAltered => {
-            Error::SignedEntryTimestamp
-        }
+        Fault::BadPromise
+        | Fault::ForgedPromise
+        | Fault::TimeAltered
+        | Fault::IndexAltered
+        | Fault::BodyAltered => Error::SignedEntryTimestamp,
         Fault::LogAltered | Fault::EntryOfAnotherLog => Error::UnknownLog(String::new()),
         Fault::EntryForAnotherSignature => Error::OtherSignature,
         Fault::EntryForAnotherCertificate => Error::OtherKey,
