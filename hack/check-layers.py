@@ -16,6 +16,7 @@ import tempfile
 MAY_USE = {
     "limits": "",
     "text": "limits",
+    "regex": "limits",
     "time": "limits text",
     "image": "limits text",
     "attached": "image limits text",

@@ -33,6 +33,14 @@ pub const MAX_ENTRIES: usize = 64;
 /// hundred.
 pub const MAX_IDENTITY_CHARS: usize = 1024;
 
+/// Bytes of a compiled regular expression, which bounds its states at about 2,000: a search visits each for
+/// each character. One of [`MAX_IDENTITY_CHARS`] without counted repetitions takes less than half.
+pub const MAX_REGEX_BYTES: usize = 64 * 1024;
+
+/// Bytes of a text that a regular expression is tried on: an identity takes some hundred, a certificate's
+/// subject or a URL seldom a thousand.
+pub const MAX_REGEX_TEXT_BYTES: usize = 4 * 1024;
+
 /// Attestations of a rule, and conditions in one list.
 pub const MAX_CONDITIONS: usize = 64;
 
