@@ -474,6 +474,16 @@ fn what_is_asked_of_a_provenance() {
 }
 
 #[test]
+fn the_example_of_the_page_is_well_formed() {
+    let page = include_str!("../docs/conditions.md");
+    let block = page.split("```yaml\nattestations:\n").nth(1).unwrap().split("```").next().unwrap();
+    let block = block.replace("attestors: [...]", "attestors: []");
+    let mut example: Value = serde_norway::from_str(&block).unwrap();
+    example[0]["attestors"] = attestation()["attestors"].clone();
+    refused(&attested(&example[0]), "verifyImages[0].attestations", &ATTESTATIONS);
+}
+
+#[test]
 fn bundles_are_refused_by_name() {
     let mut settings = with_entry(&entry(&Key::new("release")));
     settings["verifyImages"][0]["type"] = json!("SigstoreBundle");

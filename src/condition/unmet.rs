@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::text::{Shown, counted};
 use crate::time::Time;
 
-/// Why a predicate does not satisfy what is asked of it. What others wrote is cut already, and escaped when shown.
+/// Why a predicate does not satisfy what is asked of it. What others wrote is shown escaped and cut.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unmet {
     /// One condition of an `all` block.
