@@ -49,7 +49,7 @@ pub const MAX_CONDITIONS: usize = 64;
 pub const MAX_CONDITION_VALUES: usize = 1000;
 
 /// Values of a predicate that its conditions may look at, each time one does: some twenty conditions over every
-/// component of an SBOM of 10,000. A million takes about 50 ms in the sandbox.
+/// component of an SBOM of 10,000. A million takes some tens of milliseconds.
 pub const MAX_CONDITION_VISITS: usize = 1_000_000;
 
 /// Attestor sets within attestor sets.
