@@ -44,6 +44,14 @@ pub const MAX_REGEX_TEXT_BYTES: usize = 4 * 1024;
 /// Attestations of a rule, and conditions in one list.
 pub const MAX_CONDITIONS: usize = 64;
 
+/// Values in the list of one condition: the versions of a library that are known to be bad, or the licences that
+/// are not allowed.
+pub const MAX_CONDITION_VALUES: usize = 1000;
+
+/// Values of a predicate that its conditions may look at, each time one does: some twenty conditions over every
+/// component of an SBOM of 10,000. A million takes some tens of milliseconds.
+pub const MAX_CONDITION_VISITS: usize = 1_000_000;
+
 /// Attestor sets within attestor sets.
 pub const MAX_ATTESTOR_DEPTH: usize = 4;
 

@@ -265,6 +265,6 @@ impl Certificate {
 
 /// A time of ours as the crates have it.
 pub(super) fn timestamp_of(time: Time) -> Timestamp {
-    let seconds = i64::try_from(time.as_unix()).unwrap_or(i64::MAX);
+    let seconds = i64::try_from(time.unix()).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }
