@@ -192,18 +192,16 @@ impl Candidate<'_> {
         Ok((signer, verify(Some(&certificate))?))
     }
 
-    /// The certificate that comes with the signature, which is by its key.
     fn certificate(&self) -> Result<SigningCertificate, SignatureError> {
-        let certificate = self.signed.certificate()?;
-        match self.is_by(certificate.key()) {
-            Ok(()) => Ok(certificate),
-            Err(SignatureError::WrongKey) => Err(SignatureError::NotByCertificate),
-            Err(error) => Err(error),
-        }
+        self.signed.certificate(self.terms.hash)?.map_err(|error| match error {
+            NotByKey::Malformed => SignatureError::Malformed,
+            NotByKey::WrongKey => SignatureError::NotByCertificate,
+        })
     }
 
     fn is_by(&self, key: &PublicKey) -> Result<(), SignatureError> {
-        key.verify(self.signed.payload, self.signed.signature, self.terms.hash).map_err(|error| match error {
+        let verified = key.verify(self.signed.payload, self.signed.signature, self.terms.hash);
+        verified.map(drop).map_err(|error| match error {
             NotByKey::Malformed => SignatureError::Malformed,
             NotByKey::WrongKey => SignatureError::WrongKey,
         })

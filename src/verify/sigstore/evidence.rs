@@ -17,7 +17,7 @@ use super::{chain, keyless, timestamp};
 use crate::attached::Enclosures;
 use crate::time::Time;
 use crate::verify::PublicKey;
-use crate::verify::key::HashAlgorithm;
+use crate::verify::key::{HashAlgorithm, NotByKey};
 
 /// What must prove that, and when, a signature was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,15 +83,21 @@ impl Signed<'_> {
         evidence.times.iter().min().map(|at| Some(time(*at))).ok_or(EvidenceError::NoProvenTime)
     }
 
-    /// Whose certificate this is, as it says; nothing of that is proven yet.
-    pub(in crate::verify) fn certificate(&self) -> Result<SigningCertificate, EvidenceError> {
+    /// The certificate that comes with the signature, which is by its key: our own call verifies that. Nothing of
+    /// what it says is proven yet. The outer error is of the certificate, the inner of the signature.
+    pub(in crate::verify) fn certificate(
+        &self,
+        required: Option<HashAlgorithm>,
+    ) -> Result<Result<SigningCertificate, NotByKey>, EvidenceError> {
         let text = self.enclosures.certificate().ok_or(EvidenceError::NoCertificate)?;
         let leaf = Certificate::parse_pem(text)?.into_iter().next().ok_or(EvidenceError::NoCertificate)?;
         let chain = match self.enclosures.chain() {
             Some(text) => Certificate::parse_pem(text)?,
             None => Vec::new(),
         };
-        Ok(SigningCertificate { key: leaf.key()?, leaf, chain })
+        let key = leaf.key()?;
+        let hash = key.verify(self.payload, self.signature, required);
+        Ok(hash.map(|hash| SigningCertificate { leaf, chain, hash, key }))
     }
 
     fn evidence(
@@ -127,6 +133,8 @@ impl Signed<'_> {
 pub(in crate::verify) struct SigningCertificate {
     pub(super) leaf: Certificate,
     pub(super) chain: Vec<Certificate>,
+    /// The hash that the signature is over, by our own call that verified it.
+    pub(super) hash: HashAlgorithm,
     key: PublicKey,
 }
 
@@ -163,13 +171,6 @@ impl SigningCertificate {
         }
         keyless::verify(self, signed, &evidence, terms, trust)?;
         Ok(time(first))
-    }
-
-    /// The hash that the signature is over.
-    pub(super) fn hash(&self, signed: &Signed<'_>) -> HashAlgorithm {
-        let holds =
-            |hash: &HashAlgorithm| self.key.verify(signed.payload, signed.signature, Some(*hash)).is_ok();
-        HashAlgorithm::ALL.into_iter().find(holds).unwrap_or(HashAlgorithm::Sha256)
     }
 }
 

@@ -64,7 +64,7 @@ fn bundle(
             ));
     // Format 0.1 is the one with a promise and no proof of inclusion; it must have the promise.
     let format = if evidence.entry.is_some() { MediaType::Bundle0_1 } else { MediaType::Bundle0_2 };
-    let (algorithm, hash) = match certificate.hash(signed) {
+    let (algorithm, hash) = match certificate.hash {
         Hash::Sha256 => (HashAlgorithm::Sha2256, Hash::Sha256),
         Hash::Sha384 => (HashAlgorithm::Sha2384, Hash::Sha384),
         Hash::Sha512 => (HashAlgorithm::Sha2512, Hash::Sha512),
