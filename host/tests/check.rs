@@ -84,7 +84,7 @@ impl Bench {
             std::env::var_os("SIGWARDEN_POLICY").map_or_else(|| root.join("policy.wasm"), PathBuf::from);
         let arguments = arguments.replace("HOST", &self.registry.address);
         let mut command = Command::new(env!("CARGO_BIN_EXE_sigwarden"))
-            .args(["check", "--settings", "settings.json", "--timeout-seconds", "0"])
+            .args(["check", "--settings", "settings.json"])
             .args(["--insecure-registry", &self.registry.address, "--policy"])
             .arg(fs::canonicalize(module).unwrap())
             .args(arguments.split_whitespace())

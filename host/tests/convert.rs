@@ -202,7 +202,8 @@ fn every_policy(directory: &str, table: &[(&str, Expected)], at_least: usize) {
     let policy = converted::policy();
     for (name, expected) in table {
         let name = *name;
-        let text = converted::load(&files(directory).join(format!("{name}.yaml")));
+        let text =
+            converted::fill(&fs::read_to_string(files(directory).join(format!("{name}.yaml"))).unwrap());
         match (expected, run(policy, &text, &options())) {
             (Is(forms, image), Ok(conversion)) => {
                 let manifests = manifests(&conversion);
@@ -215,7 +216,8 @@ fn every_policy(directory: &str, table: &[(&str, Expected)], at_least: usize) {
         }
     }
     for (_, name, path) in WAITING.iter().filter(|(waiting, ..)| *waiting == directory) {
-        let text = converted::load(&files(directory).join(format!("{name}.yaml")));
+        let text =
+            converted::fill(&fs::read_to_string(files(directory).join(format!("{name}.yaml"))).unwrap());
         match run(policy, &text, &options()) {
             Err(error) => refused(name, &error, path, "this version cannot verify"),
             Ok(conversion) => {

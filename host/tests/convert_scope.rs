@@ -7,14 +7,17 @@
 #![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 #![expect(clippy::arithmetic_side_effects, reason = "a helper that fails ends its test")]
 
+#[path = "support/cluster_policy.rs"]
+mod cluster_policy;
 #[path = "support/converted.rs"]
 mod converted;
 #[path = "support/crd.rs"]
 mod crd;
 
-use converted::{fill, manifests, options, run};
+use cluster_policy::{ENFORCE, cluster_policy, refused};
+use converted::{manifests, options, run};
 use serde_json::{Value, json};
-use sigwarden_host::convert::{ConvertError, Options};
+use sigwarden_host::convert::Options;
 use std::sync::Arc;
 
 /// A request, as far as scopes go.
@@ -175,26 +178,6 @@ fn conditions(conditions: &Value, request: &Request) -> bool {
         }
     })
 }
-
-/// A ClusterPolicy with this beside its rule's `verifyImages`.
-fn cluster_policy(spec: &str, rule: &str) -> String {
-    let indented: String = rule.lines().map(|line| format!("      {line}\n")).collect();
-    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
-    fill(&format!(
-        "apiVersion: kyverno.io/v1
-kind: ClusterPolicy
-metadata: {{name: scope}}
-spec:
-{spec}  rules:
-    - name: verify
-{indented}      verifyImages:
-        - imageReferences: [\"ghcr.io/acme/*\"]
-          attestors: [{{entries: [{{keys: {{publicKeys: \"@KEY:release@\", rekor: {{ignoreTlog: true}}}}}}]}}]
-"
-    ))
-}
-
-const ENFORCE: &str = "validationFailureAction: Enforce";
 
 /// Holds what is written to a function, request by request: of each mode, and the same for both policies of a pair.
 fn same_scope(
@@ -459,7 +442,7 @@ fn conditions_and_namespaced_policies_are_kept() {
 #[test]
 fn image_validating_policies_keep_their_constraints() {
     let file = converted::root().join("host/tests/convert/ivpol/key.yaml");
-    let text = converted::load(&file);
+    let text = converted::fill(&std::fs::read_to_string(file).unwrap());
     protects("as it is", &text, Request::is_workload);
     let constraint =
         |text: &str, more: &str| text.replace("matchConstraints:\n", &format!("matchConstraints:\n{more}\n"));
@@ -489,121 +472,13 @@ fn image_validating_policies_keep_their_constraints() {
 #[test]
 fn policies_of_kubewarden_keep_their_scope() {
     let file = converted::root().join("host/tests/convert/kubewarden/key.yaml");
-    let text = converted::load(&file);
+    let text = converted::fill(&std::fs::read_to_string(file).unwrap());
     protects("labels", &text, |it| it.is_workload() && it.environment == Some("production"));
     let condition =
         "spec:\n  matchConditions: [{name: people, expression: \"request.userInfo.username == 'admin'\"}]\n";
     protects("conditions", &text.replace("spec:\n", condition), |it| {
         it.is_workload() && it.environment == Some("production") && it.user == "admin"
     });
-}
-
-#[test]
-fn what_cannot_be_a_scope_is_refused_by_its_field() {
-    const FILTER: &str = "spec.rules[0].match.any[0]";
-    for (rule, path, words) in [
-        (
-            "match: {any: [{resources: {kinds: [Pod]}, subjects: [{kind: User, name: a}]}]}",
-            format!("{FILTER}.subjects"),
-            "cannot be carried over",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod]}, clusterRoles: [admin]}]}",
-            format!("{FILTER}.clusterRoles"),
-            "cannot be carried over",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod]}}]}\nexclude: {any: [{roles: [a:b]}]}",
-            "spec.rules[0].exclude.any[0].roles".to_owned(),
-            "cannot be carried over",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod], annotations: {a: b}}}]}",
-            format!("{FILTER}.resources.annotations"),
-            "anybody can annotate",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod], namespaces: ['{{ request.object.x }}']}}]}",
-            format!("{FILTER}.resources.namespaces[0]"),
-            "no variable",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod], namespaces: ['!shop']}}]}",
-            format!("{FILTER}.resources.namespaces[0]"),
-            "found `!shop`",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod], selector: {matchLabels: {app: 'web-*'}}}}]}",
-            format!("{FILTER}.resources.selector.matchLabels"),
-            "no wildcards",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod/exec]}}]}",
-            format!("{FILTER}.resources.kinds[0]"),
-            "no image comes in",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Service]}}]}",
-            format!("{FILTER}.resources.kinds[0]"),
-            "--resource",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Task]}}]}",
-            format!("{FILTER}.resources.kinds[0]"),
-            "needs `imageExtractors`",
-        ),
-        ("match: {any: [{resources: {namespaces: [a]}}]}", format!("{FILTER}.resources.kinds"), "missing"),
-        (
-            "match: {any: [{resources: {kinds: [Pod]}}], all: [{resources: {kinds: [Pod]}}]}",
-            "spec.rules[0].match".to_owned(),
-            "write one of",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod], operations: [PATCH]}}]}",
-            format!("{FILTER}.resources.operations[0]"),
-            "found `PATCH`",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod], podSelector: {}}}]}",
-            format!("{FILTER}.resources.podSelector"),
-            "unknown field",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod]}}]}\nexclude: {any: [{resources: {kinds: [Pod]}}]}",
-            "spec.rules[0].match".to_owned(),
-            "leaves nothing",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod]}}]}\npreconditions: {all: [{key: '{{ request.operation }}', operator: Equals, value: CREATE}]}",
-            "spec.rules[0].preconditions".to_owned(),
-            "in CEL",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod]}}]}\ncontext: [{name: x, apiCall: {urlPath: /api}}]",
-            "spec.rules[0].context[0]".to_owned(),
-            "nothing is looked up",
-        ),
-        (
-            "match: {any: [{resources: {kinds: [Pod]}}]}\nfutureField: 1",
-            "spec.rules[0].futureField".to_owned(),
-            "unknown field",
-        ),
-    ] {
-        refused(&cluster_policy(ENFORCE, rule), &path, words);
-    }
-    let rule = "match: {any: [{resources: {kinds: [Pod]}}]}";
-    for (spec, path, words) in [
-        ("admission: false", "spec.admission", "only scans"),
-        ("validationFailureAction: Later", "spec.validationFailureAction", "found `Later`"),
-        ("futureField: 1", "spec.futureField", "unknown field"),
-        (
-            "validationFailureAction: Enforce\nwebhookConfiguration: {matchConditions: [{name: a, expression: namespaceObject.x == 1}]}",
-            "spec.webhookConfiguration.matchConditions",
-            "found `namespaceObject`",
-        ),
-    ] {
-        refused(&cluster_policy(spec, rule), path, words);
-    }
 }
 
 /// Each label of a namespace that is excluded together with another doubles the policies.
@@ -626,15 +501,4 @@ fn too_many_policies_are_refused() {
     };
     assert_eq!(run(converted::policy(), &exclude(4), &options()).unwrap().manifests.len(), 32);
     refused(&exclude(5), "spec.rules[0]", "more than 16 policies");
-}
-
-fn refused(yaml: &str, path: &str, words: &str) {
-    match run(converted::policy(), yaml, &options()) {
-        Err(ConvertError::Refused { refusals, .. }) => {
-            let [refusal] = refusals.as_slice() else { panic!("{refusals:?}") };
-            assert_eq!(refusal.path, path, "{refusal}");
-            assert!(refusal.problem.to_string().contains(words), "{refusal}");
-        }
-        other => panic!("{path}: {other:?}\n{yaml}"),
-    }
 }

@@ -11,7 +11,6 @@ use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host, Policy, Settings};
 use sigwarden_testkit::{Key, TypedKey};
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -38,11 +37,6 @@ fn load_policy() -> Policy {
     let path = module.display();
     assert!(module.is_file(), "there is no {path}: run `make policy.wasm` first, or set SIGWARDEN_POLICY");
     Policy::load(&module, None).unwrap()
-}
-
-/// The documents of a file, with keys.
-pub(crate) fn load(path: &Path) -> String {
-    fill(&fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
 /// One YAML document, with keys where `@KEY:LABEL@`, `@RSA-4096@` and `@CERTIFICATE@` stand.

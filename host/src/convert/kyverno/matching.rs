@@ -178,7 +178,8 @@ fn refuse_users(
     cluster_roles: &Option<Value>,
 ) -> Result<(), At> {
     let lists = [("subjects", subjects), ("roles", roles), ("clusterRoles", cluster_roles)];
-    match lists.into_iter().find(|(_, list)| list.is_some()) {
+    let filled = |list: &Value| !list.as_sequence().is_some_and(Vec::is_empty);
+    match lists.into_iter().find(|(_, list)| list.as_ref().is_some_and(filled)) {
         Some((field, _)) => Err(At::no_counterpart(format!("{path}.{field}"), USERS)),
         None => Ok(()),
     }

@@ -212,24 +212,23 @@ fn scopes(
 /// What the policy says for the items that do not say it themselves.
 fn base_action(spec: &Spec, items: &[Written], notes: &mut Notes) -> Result<Action, At> {
     const FIELD: &str = "spec.validationFailureAction";
-    if let Some(text) = &spec.validation_failure_action {
-        let action = items::action(text, FIELD)?;
-        // Kyverno lets the first rule that validates decide for the whole policy.
-        let other = spec.rules.iter().position(|rule| {
-            let own = rule.get("validate").and_then(|validate| validate.get("failureAction"));
-            own.and_then(Value::as_str).is_some_and(|own| own.eq_ignore_ascii_case("enforce"))
-        });
-        if let (Action::Audit, Some(index), true) =
-            (action, other, items.iter().any(|written| written.action.is_none()))
-        {
-            let instead = "Kyverno takes it for the whole policy; write `failureAction` into each item of \
-                           `verifyImages`";
-            return Err(At::value(format!("spec.rules[{index}].validate.failureAction"), "Enforce", instead));
-        }
-        return Ok(action);
+    let action = match &spec.validation_failure_action {
+        Some(text) => items::action(text, FIELD)?,
+        None => Action::Audit,
+    };
+    let silent = items.iter().any(|written| written.action.is_none());
+    // Kyverno lets the first rule that validates decide for the whole policy.
+    let other = spec.rules.iter().position(|rule| {
+        let own = rule.get("validate").and_then(|validate| validate.get("failureAction"));
+        own.and_then(Value::as_str).is_some_and(|own| own.eq_ignore_ascii_case("enforce"))
+    });
+    if let (Action::Audit, Some(index), true) = (action, other, silent) {
+        let instead = "Kyverno takes it for the whole policy; write `failureAction` into each item of \
+                       `verifyImages`";
+        return Err(At::value(format!("spec.rules[{index}].validate.failureAction"), "Enforce", instead));
     }
-    if items.iter().any(|written| written.action.is_none()) {
+    if silent && spec.validation_failure_action.is_none() {
         notes.add(FIELD, "not written: that is `Audit` in Kyverno, so `mode: monitor` here");
     }
-    Ok(Action::Audit)
+    Ok(action)
 }
