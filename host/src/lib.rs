@@ -18,6 +18,8 @@ pub mod admission;
 pub mod call;
 pub mod capability;
 pub mod cases;
+pub mod check;
+pub mod convert;
 pub mod host;
 pub mod images;
 pub mod module;

@@ -241,7 +241,10 @@ pub enum Problem {
         known: Vec<&'static str>,
     },
     /// A whole Kubernetes object where the settings belong.
-    #[error("this is a whole {}; the settings are the `verifyImages` list of its rule alone", Shown(kind))]
+    #[error(
+        "this is a whole {}; convert it with `sigwarden convert`, or write the `verifyImages` list of its rule alone",
+        Shown(kind)
+    )]
     WholeObject {
         /// Its kind.
         kind: String,
