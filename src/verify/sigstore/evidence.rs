@@ -9,12 +9,15 @@ use jiff::Timestamp;
 use sigstore_verify::types::TimestampToken;
 use thiserror::Error;
 
+use super::bundle::UnverifiedBundle;
 use super::certificate::{Certificate, CertificateError, Identity, time};
 use super::error::EvidenceError;
-use super::log::{LogEntry, LoggedBy};
+use super::log::LogEntry;
+use super::record::{Logged, LoggedBy};
 use super::trust::{Built, TrustRoot};
 use super::{chain, keyless, timestamp};
 use crate::attached::Enclosures;
+use crate::image::ImageDigest;
 use crate::time::Time;
 use crate::verify::PublicKey;
 use crate::verify::key::HashAlgorithm;
@@ -48,14 +51,27 @@ pub struct NoProvenTime;
 /// A signature that holds, and what came with it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::verify) struct Signed<'s> {
-    pub(in crate::verify) payload: &'s [u8],
+    /// What the signature is over.
+    pub(in crate::verify) message: &'s [u8],
     pub(in crate::verify) signature: &'s [u8],
-    pub(in crate::verify) enclosures: &'s Enclosures,
+    pub(in crate::verify) enclosed: Enclosed<'s>,
+}
+
+/// Where that stands which came with a signature.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verify) enum Enclosed<'s> {
+    /// In the annotations of a layer.
+    Layer(&'s Enclosures),
+    /// In a bundle, with a signature over a message.
+    Message(&'s UnverifiedBundle),
+    /// In a bundle, with a signature over an envelope of this payload, a statement about this image.
+    Statement(&'s UnverifiedBundle, &'s [u8], ImageDigest),
 }
 
 /// The evidence of a signature: read, and each part of it verified for itself.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
+    /// What a layer carries; a bundle keeps its own.
     pub(super) entry: Option<LogEntry>,
     pub(super) token: Option<TimestampToken>,
     /// The times they prove.
@@ -69,7 +85,8 @@ impl EvidenceTerms {
 }
 
 impl Signed<'_> {
-    /// What proves when a key's signature was made, where anything is asked for. `None` where nothing is.
+    /// What proves when a key's signature was made, where anything is asked for. `None` where nothing is, or where a log
+    /// has it that says no time.
     pub(in crate::verify) fn by_key(
         &self,
         key: &PublicKey,
@@ -79,19 +96,24 @@ impl Signed<'_> {
         if !terms.asks_for_anything() {
             return Ok(None);
         }
+        // All that is asked for is there; an entry of Rekor v2 alone says no time.
         let evidence = self.evidence(LoggedBy::Key(key), terms, terms.trust.built()?, now)?;
-        evidence.times.iter().min().map(|at| Some(time(*at))).ok_or(EvidenceError::NoProvenTime)
+        Ok(evidence.times.iter().min().map(|at| time(*at)))
     }
 
     /// Whose certificate this is, as it says; nothing of that is proven yet.
     pub(in crate::verify) fn certificate(&self) -> Result<SigningCertificate, EvidenceError> {
-        let text = self.enclosures.certificate().ok_or(EvidenceError::NoCertificate)?;
+        let enclosures = match self.enclosed {
+            Enclosed::Layer(enclosures) => enclosures,
+            Enclosed::Message(bundle) | Enclosed::Statement(bundle, ..) => return bundle.certificate(),
+        };
+        let text = enclosures.certificate().ok_or(EvidenceError::NoCertificate)?;
         let leaf = Certificate::parse_pem(text)?.into_iter().next().ok_or(EvidenceError::NoCertificate)?;
-        let chain = match self.enclosures.chain() {
+        let chain = match enclosures.chain() {
             Some(text) => Certificate::parse_pem(text)?,
             None => Vec::new(),
         };
-        Ok(SigningCertificate { key: leaf.key()?, leaf, chain })
+        SigningCertificate::new(leaf, chain)
     }
 
     fn evidence(
@@ -102,14 +124,22 @@ impl Signed<'_> {
         now: Time,
     ) -> Result<Evidence, EvidenceError> {
         let now = timestamp_of(now);
+        let mut logged = Logged { signature: self.signature, message: self.message, payload: None, by };
+        let enclosures = match self.enclosed {
+            Enclosed::Layer(enclosures) => enclosures,
+            Enclosed::Message(bundle) => return bundle.evidence(&logged, terms, trust, now),
+            Enclosed::Statement(bundle, payload, _) => {
+                logged.payload = Some(payload);
+                return bundle.evidence(&logged, terms, trust, now);
+            }
+        };
         let mut evidence = Evidence::default();
         if terms.log {
-            let entry = LogEntry::parse(self.enclosures.log_entry().ok_or(EvidenceError::NoLogEntry)?)?;
-            entry.is_of(self.signature, by, self.payload)?;
-            evidence.times.push(entry.verify_promise(trust, now)?);
+            let entry = LogEntry::parse(enclosures.log_entry().ok_or(EvidenceError::NoLogEntry)?)?;
+            evidence.times.push(entry.verify(&logged, trust, now)?);
             evidence.entry = Some(entry);
         }
-        match self.enclosures.timestamp() {
+        match enclosures.timestamp() {
             Some(text) => {
                 let token = timestamp::parse(text)?;
                 evidence.times.push(timestamp::verify(&token, self.signature, trust, now)?);
@@ -131,6 +161,10 @@ pub(in crate::verify) struct SigningCertificate {
 }
 
 impl SigningCertificate {
+    pub(super) fn new(leaf: Certificate, chain: Vec<Certificate>) -> Result<Self, EvidenceError> {
+        Ok(Self { key: leaf.key()?, leaf, chain })
+    }
+
     pub(in crate::verify) fn key(&self) -> &PublicKey {
         &self.key
     }
@@ -168,7 +202,7 @@ impl SigningCertificate {
     /// The hash that the signature is over.
     pub(super) fn hash(&self, signed: &Signed<'_>) -> HashAlgorithm {
         let holds =
-            |hash: &HashAlgorithm| self.key.verify(signed.payload, signed.signature, Some(*hash)).is_ok();
+            |hash: &HashAlgorithm| self.key.verify(signed.message, signed.signature, Some(*hash)).is_ok();
         HashAlgorithm::ALL.into_iter().find(holds).unwrap_or(HashAlgorithm::Sha256)
     }
 }
