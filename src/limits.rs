@@ -88,6 +88,19 @@ pub const MAX_LOG_ENTRY_CHARS: usize = 64 * 1024;
 /// Characters of the annotation that holds a timestamp; with the authority's chain in it some take 10 KiB.
 pub const MAX_TIMESTAMP_CHARS: usize = 64 * 1024;
 
+/// Bytes of a bundle. A provenance takes some 20 KiB; the SBOM of a large image, with 10,000 components, some 8 MiB,
+/// and a third more in base64.
+pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Log entries of a bundle: cosign and the other clients write one for each log they use, one or two.
+pub const MAX_LOG_ENTRIES: usize = 8;
+
+/// Timestamps of a bundle: one for each authority that is used.
+pub const MAX_TIMESTAMPS: usize = 8;
+
+/// Hashes of a proof of inclusion: one for each level of a tree of 2^64 entries.
+pub const MAX_PROOF_HASHES: usize = 64;
+
 /// Verified signatures of certificates and logs that are remembered within an instance of the module; an evaluation
 /// makes about ten for each signature of an image.
 pub const MAX_REMEMBERED_SIGNATURES: usize = 1024;
