@@ -1,5 +1,6 @@
 //! One file for each subcommand.
 
+pub(crate) mod annotate;
 pub(crate) mod examples;
 pub(crate) mod run;
 mod text;
