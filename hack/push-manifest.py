@@ -22,7 +22,8 @@ def number(data, at):
             return value, at
 
 
-def metadata(module):
+def section(module):
+    """The bytes of the custom section with the metadata; ends the program where there is none."""
     at = 8
     while at < len(module):
         identifier = module[at]
@@ -31,12 +32,12 @@ def metadata(module):
         if identifier == 0:
             length, name = number(module, start)
             if module[name : name + length] == SECTION.encode():
-                return json.loads(module[name + length : at])
+                return module[name + length : at]
     sys.exit("push: the module has no metadata: make annotated-policy.wasm")
 
 
 def annotations(module):
-    of = metadata(module).get("annotations") or {}
+    of = json.loads(section(module)).get("annotations") or {}
     fitting = {name: value.strip() for name, value in of.items() if len(value.splitlines()) <= 1}
     source = fitting.get("io.kubewarden.policy.source")
     if source:
