@@ -33,7 +33,7 @@ with_kwctl() {
 
 # The same manifest as kwctl writes: its media types, an empty configuration, the annotations that fit on one line.
 with_oras() {
-  local oras plain=() annotations name
+  local oras plain=() name
   "$REPO/hack/setup-tools.sh" oras
   oras=$REPO/target/tools/bin/oras
   [ -z "${PLAIN_HTTP:-}" ] || plain=(--plain-http)

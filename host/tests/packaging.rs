@@ -1,4 +1,4 @@
-//! What is published beside the code: the metadata in the module, Artifact Hub's package, Rancher's form.
+//! What is published beside the code: the metadata in the module, Artifact Hub's package, Rancher's form, the workflows.
 
 #![expect(
     clippy::unwrap_used,
@@ -284,4 +284,43 @@ fn the_form_offers_what_the_settings_allow() {
             assert_eq!(validate(&settings), Ok(()), "{variable}: {option}");
         }
     }
+}
+
+/// Whether something that a workflow uses is pinned: by a commit, with the version beside it.
+fn is_pinned(uses: &str) -> bool {
+    let Some((_, pinned)) = uses.split_once('@') else { return uses.starts_with("./") };
+    let Some((commit, version)) = pinned.split_once(" # v") else { return false };
+    commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) && version.contains('.')
+}
+
+#[test]
+fn the_workflows_use_what_is_pinned_and_may_do_no_more_than_they_need() {
+    assert!(is_pinned("a/b@0123456789012345678901234567890123456789 # v1.2.3"));
+    for not in ["a/b@v1", "a/b@0123456789012345678901234567890123456789", "a/b@012345 # v1.2.3", "a/b"] {
+        assert!(!is_pinned(not), "{not}");
+    }
+    let mut used = 0;
+    for name in ["ci.yml", "release.yml"] {
+        let text = read(&format!(".github/workflows/{name}"));
+        for line in text.lines() {
+            if let Some((_, uses)) = line.split_once("uses: ") {
+                assert!(is_pinned(uses), "{name}: {uses}");
+                used += 1;
+            }
+        }
+        let workflow = yaml(&text);
+        assert_eq!(workflow["permissions"], json!({}), "{name}: every job says what it may");
+        for (job, content) in workflow["jobs"].as_object().unwrap() {
+            assert!(content["permissions"]["contents"].is_string(), "{name}: {job}");
+            // Values that others chose reach the shell as variables, never as its text.
+            for step in content["steps"].as_array().unwrap_or(&Vec::new()) {
+                assert!(!step["run"].as_str().unwrap_or_default().contains("${{"), "{name}: {job}: {step}");
+            }
+        }
+        // A change proposed by anybody runs with nothing but the right to read.
+        assert!(!text.contains("pull_request_target"), "{name}");
+    }
+    assert_ne!(used, 0);
+    let ci = read(".github/workflows/ci.yml");
+    assert!(!ci.contains(": write") && !ci.contains("secrets."));
 }
