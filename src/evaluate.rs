@@ -205,7 +205,7 @@ impl Evaluation<'_> {
             signed_identities: &rule.signed_identities,
             image,
             attached: &attached,
-            revoked: &self.settings.revoked().keys,
+            revoked: &self.settings.revoked().signers,
             now: self.registry.now(),
         };
         Ok(self.verifier.verify(&question, &|| self.registry.is_late())?)

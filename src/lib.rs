@@ -23,6 +23,7 @@ pub mod guest;
 pub mod image;
 pub mod limits;
 pub mod payload;
+pub mod regex;
 pub mod registry;
 pub mod requirement;
 pub mod rules;

@@ -33,6 +33,14 @@ pub const MAX_ENTRIES: usize = 64;
 /// hundred.
 pub const MAX_IDENTITY_CHARS: usize = 1024;
 
+/// Bytes of a compiled regular expression, which bounds its states at about 2,000: a search visits each for
+/// each character. One of [`MAX_IDENTITY_CHARS`] without counted repetitions takes less than half.
+pub const MAX_REGEX_BYTES: usize = 64 * 1024;
+
+/// Bytes of a text that a regular expression is tried on: an identity takes some hundred, a certificate's
+/// subject or a URL seldom a thousand.
+pub const MAX_REGEX_TEXT_BYTES: usize = 4 * 1024;
+
 /// Attestations of a rule, and conditions in one list.
 pub const MAX_CONDITIONS: usize = 64;
 
@@ -58,6 +66,23 @@ pub const MAX_SIGNATURE_CHARS: usize = 2048;
 
 /// Bytes of a signed payload as its layer states it; what we rebuild is some hundred bytes.
 pub const MAX_PAYLOAD_BYTES: u64 = 64 * 1024;
+
+/// Bytes of one certificate. Fulcio's take about 1 KiB, those with the longest claims 2.
+pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
+
+/// Certificates of one chain, or in one field of the settings.
+pub const MAX_CERTIFICATES: usize = 16;
+
+/// Characters of the annotation that holds a log entry: a certificate and a signature in base64 twice over take
+/// about 4 KiB.
+pub const MAX_LOG_ENTRY_CHARS: usize = 64 * 1024;
+
+/// Characters of the annotation that holds a timestamp; with the authority's chain in it some take 10 KiB.
+pub const MAX_TIMESTAMP_CHARS: usize = 64 * 1024;
+
+/// Verified signatures of certificates and logs that are remembered within an instance of the module; an evaluation
+/// makes about ten for each signature of an image.
+pub const MAX_REMEMBERED_SIGNATURES: usize = 1024;
 
 /// Payloads tried for one signer: combinations of known annotations and names. Each costs one SHA-256 of
 /// some hundred bytes, and only if its size fits.
@@ -95,6 +120,9 @@ pub const MAX_MESSAGE_CHARS: usize = 4000;
 
 /// Characters of untrusted text shown in a message.
 pub const MAX_SHOWN_CHARS: usize = 160;
+
+/// Signers told of in a message, where none of them is wanted.
+pub const MAX_SHOWN_IDENTITIES: usize = 3;
 
 /// Characters of one warning: the API server may cut what is longer than 256.
 pub const MAX_WARNING_CHARS: usize = 256;

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::image::{BindingPattern, ImageReference, Repository, SkipPattern};
 use crate::time::Time;
-use crate::verify::{HashAlgorithm, ImpossibleHash, PublicKey};
+use crate::verify::{
+    EvidenceTerms, HashAlgorithm, IdentityPattern, ImpossibleHash, OwnCertificates, PublicKey,
+};
 
 /// One rule: which images it binds, and what it asks of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +144,7 @@ pub struct AttestorSet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attestor {
     /// Somebody who signs.
-    Signer(SignerRequirement),
+    Signer(Box<SignerRequirement>),
     /// A set within the set.
     Set(AttestorSet),
 }
@@ -163,6 +165,10 @@ pub struct SignerRequirement {
 pub enum RequiredIdentity {
     /// The holder of a key.
     Key(PublicKey),
+    /// Whoever Sigstore's certificate authority certified to be this identity.
+    Keyless(IdentityPattern),
+    /// The holder of a certificate of one's own public-key infrastructure.
+    Certificate(OwnCertificates),
 }
 
 /// What is asked of a signature besides who made it.
@@ -178,6 +184,8 @@ pub struct SignatureTerms {
     pub not_after: Option<Time>,
     /// The hash it must be over; what the key's type asks for where this is absent.
     pub hash: Option<HashAlgorithm>,
+    /// What must prove who signed, and when.
+    pub evidence: EvidenceTerms,
 }
 
 /// A list of at least one.
@@ -231,13 +239,14 @@ impl DeclaredSet {
         let mut entries = Vec::new();
         for entry in &self.entries {
             match entry {
-                DeclaredEntry::Signer(signer) => entries.push(Attestor::Signer(signer.clone())),
+                DeclaredEntry::Signer(signer) => entries.push(Attestor::Signer(Box::new(signer.clone()))),
                 DeclaredEntry::Set(set) => entries.push(Attestor::Set(set.resolve(keys)?)),
                 DeclaredEntry::Unverifiable => return Err(ImpossibleCount.into()),
                 DeclaredEntry::KeysFrom { place, source, terms } => {
                     let keys = keys(source)?;
                     check_hash(&keys, terms)?;
-                    entries.extend(signers(place, keys, terms).map(Attestor::Signer));
+                    entries
+                        .extend(signers(place, keys, terms).map(|signer| Attestor::Signer(Box::new(signer))));
                 }
             }
         }
@@ -325,7 +334,7 @@ impl AttestorSet {
         self.entries
             .iter()
             .flat_map(|entry| match entry {
-                Attestor::Signer(signer) => vec![signer],
+                Attestor::Signer(signer) => vec![&**signer],
                 Attestor::Set(set) => set.signers(),
             })
             .collect()
@@ -379,6 +388,8 @@ impl Display for RequiredIdentity {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => write!(f, "key {}", key.fingerprint()),
+            Self::Keyless(identity) => Display::fmt(identity, f),
+            Self::Certificate(certificates) => Display::fmt(certificates, f),
         }
     }
 }

@@ -60,6 +60,35 @@ pub(crate) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> Stri
     }
 }
 
+/// Anchored wildcard match, `*` for any bytes and `?` for one, in time proportional to the product of the lengths at most.
+pub(crate) fn wildcard(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0_usize, 0_usize);
+    // Where to take up again: after the last `*`, with one character more given to it.
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(c) = text.get(t) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                p = p.saturating_add(1);
+                retry = Some((p, t));
+            }
+            Some(w) if *w == b'?' || w == c => {
+                p = p.saturating_add(1);
+                t = t.saturating_add(1);
+            }
+            _ => match retry {
+                Some((after_star, from)) => {
+                    let from = from.saturating_add(1);
+                    (p, t) = (after_star, from);
+                    retry = Some((after_star, from));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|rest| *rest == b'*')
+}
+
 #[cfg(test)]
 #[expect(clippy::string_slice, reason = "the texts are ASCII and the tests' own")]
 mod tests {

@@ -16,6 +16,12 @@ impl Time {
         Self(seconds)
     }
 
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn as_unix(self) -> u64 {
+        self.0
+    }
+
     /// Parses RFC 3339 in UTC, `2027-01-31T00:00:00Z`, or a date alone, which means its beginning.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -23,6 +23,16 @@ pub struct UnverifiedSignature {
     payload_sha256: [u8; 32],
     payload_bytes: u64,
     signature: Vec<u8>,
+    enclosures: Enclosures,
+}
+
+/// What a signature's layer carries besides it, as text. Each is read only where it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Enclosures {
+    certificate: Option<String>,
+    chain: Option<String>,
+    log_entry: Option<String>,
+    timestamp: Option<String>,
 }
 
 /// Why a manifest holds no signatures we could verify.
@@ -71,6 +81,10 @@ pub enum LayerPart {
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
+const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 const MANIFEST_TYPES: [&str; 2] =
     ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
 
@@ -142,7 +156,7 @@ impl UnverifiedSignature {
         if layer.size > MAX_PAYLOAD_BYTES {
             return Err(LayerPart::Size);
         }
-        let annotations = layer.annotations.unwrap_or_default();
+        let mut annotations = layer.annotations.unwrap_or_default();
         let encoded = annotations.get(SIGNATURE).ok_or(LayerPart::Signature)?;
         if encoded.len() > MAX_SIGNATURE_CHARS {
             return Err(LayerPart::Signature);
@@ -153,7 +167,15 @@ impl UnverifiedSignature {
         if signature.is_empty() {
             return Err(LayerPart::Signature);
         }
-        Ok(Self { payload_sha256: *digest.as_bytes(), payload_bytes: layer.size, signature })
+        // cosign writes some of them empty where there is nothing to say.
+        let mut enclosure = |name| annotations.remove(name).filter(|text| !text.trim().is_empty());
+        let enclosures = Enclosures {
+            certificate: enclosure(CERTIFICATE),
+            chain: enclosure(CHAIN),
+            log_entry: enclosure(LOG_ENTRY),
+            timestamp: enclosure(TIMESTAMP),
+        };
+        Ok(Self { payload_sha256: *digest.as_bytes(), payload_bytes: layer.size, signature, enclosures })
     }
 
     /// SHA-256 of the signed payload, as the layer claims it.
@@ -172,5 +194,37 @@ impl UnverifiedSignature {
     #[must_use]
     pub fn signature(&self) -> &[u8] {
         &self.signature
+    }
+
+    /// What its layer carries besides it.
+    #[must_use]
+    pub fn enclosures(&self) -> &Enclosures {
+        &self.enclosures
+    }
+}
+
+impl Enclosures {
+    /// The signer's certificate in PEM.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// The certificates above it in PEM.
+    #[must_use]
+    pub fn chain(&self) -> Option<&str> {
+        self.chain.as_deref()
+    }
+
+    /// The transparency log's entry in cosign's JSON.
+    #[must_use]
+    pub fn log_entry(&self) -> Option<&str> {
+        self.log_entry.as_deref()
+    }
+
+    /// The RFC 3161 timestamp in cosign's JSON.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<&str> {
+        self.timestamp.as_deref()
     }
 }

@@ -2,4 +2,6 @@
 
 mod manifest;
 
-pub use manifest::{LayerError, LayerPart, ManifestError, SignatureManifest, UnverifiedSignature};
+pub use manifest::{
+    Enclosures, LayerError, LayerPart, ManifestError, SignatureManifest, UnverifiedSignature,
+};

@@ -14,7 +14,7 @@ use super::reference::{
     split_tag,
 };
 use crate::limits::MAX_PATTERN_CHARS;
-use crate::text::Shown;
+use crate::text::{Shown, wildcard};
 
 /// A pattern of `imageReferences`. It matches an image if it matches any spelling of the image's
 /// canonical name, with or without its tag and digest. A reference with a digest satisfies any tag
@@ -354,35 +354,6 @@ fn mark(places: &mut [bool], pattern: &[char], mut place: usize) {
         }
         place = place.saturating_add(1);
     }
-}
-
-/// Anchored wildcard match, in time proportional to the product of the lengths at most.
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t) = (0_usize, 0_usize);
-    // Where to take up again: after the last `*`, with one character more given to it.
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(c) = text.get(t) {
-        match pattern.get(p) {
-            Some(b'*') => {
-                p = p.saturating_add(1);
-                retry = Some((p, t));
-            }
-            Some(w) if *w == b'?' || w == c => {
-                p = p.saturating_add(1);
-                t = t.saturating_add(1);
-            }
-            _ => match retry {
-                Some((after_star, from)) => {
-                    let from = from.saturating_add(1);
-                    (p, t) = (after_star, from);
-                    retry = Some((after_star, from));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|rest| *rest == b'*')
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Attestor sets: `count`, `entries`, `keys`.
 
 use super::error::{Problem, SettingsError};
-use super::fields::{ATTESTOR_SET, CTLOG, ENTRY, KEYS, OBJECT};
+use super::fields::{ATTESTOR_SET, ENTRY, KEYS, OBJECT};
 use super::reader::{Mapping, Node};
+use super::trust::{self, Signers};
 use super::{certificates, keyless, keyring};
 use crate::image::Repository;
 use crate::limits::{MAX_ANNOTATIONS, MAX_ATTESTOR_DEPTH, MAX_ENTRIES};
@@ -10,7 +11,7 @@ use crate::requirement::{
     DeclaredEntry, DeclaredSet, KeySource, KeySourceKind, NonEmpty, SignatureTerms, SignerRequirement,
     check_hash, signers,
 };
-use crate::verify::{HashAlgorithm, PublicKey};
+use crate::verify::{EvidenceTerms, HashAlgorithm, PublicKey, TrustRoot};
 
 /// What the entries of one rule have in common.
 pub(super) struct Context<'c> {
@@ -18,6 +19,8 @@ pub(super) struct Context<'c> {
     pub(super) rule: &'c str,
     /// Where the rule's signatures are kept.
     pub(super) repository: Option<Repository>,
+    /// Whom the rule's entries believe, unless they say otherwise.
+    pub(super) trust: TrustRoot,
 }
 
 /// Parses the `attestors` of a rule: at least one set.
@@ -88,15 +91,15 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
             None => context.repository.clone(),
         },
         not_after: None,
-        hash: None,
+        hash: algorithm(&entry)?.map(|(_, hash)| hash),
+        evidence: EvidenceTerms::default(),
     };
-    match kind {
-        "keyless" => keyless::check(inner)?,
-        "certificates" => certificates::check(inner)?,
-        _ => return keys_entry(&entry, inner, place, terms),
-    }
-    algorithm(&entry)?;
-    Ok(vec![DeclaredEntry::Unverifiable])
+    let signer = match kind {
+        "keyless" => keyless::signer(inner, place, terms, &context.trust)?,
+        "certificates" => certificates::signer(inner, place, terms, &context.trust)?,
+        _ => return keys_entry(&entry, inner, place, terms, &context.trust),
+    };
+    Ok(vec![DeclaredEntry::Signer(signer)])
 }
 
 fn keys_entry(
@@ -104,11 +107,12 @@ fn keys_entry(
     node: Node<'_>,
     place: String,
     mut terms: SignatureTerms,
+    trust: &TrustRoot,
 ) -> Result<Vec<DeclaredEntry>, SettingsError> {
     let keys = node.mapping(&KEYS)?;
     let hash = hash(entry, &keys)?;
     terms.hash = hash.as_ref().map(|(_, hash)| *hash);
-    check_rekor(&keys)?;
+    terms.evidence = trust::evidence(&keys, Signers::Keys, trust)?;
     if let Some(node) = keys.get("notAfter") {
         terms.not_after = Some(node.time()?);
     }
@@ -200,21 +204,6 @@ fn is_object_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
         && name != "."
         && name != ".."
-}
-
-/// As Kyverno means it: a log entry is required unless that is switched off.
-fn check_rekor(keys: &Mapping<'_>) -> Result<(), SettingsError> {
-    if !certificates::check_rekor(keys)? {
-        return Err(keys.error(Problem::RekorNotSupported));
-    }
-    let Some(node) = keys.get("ctlog") else { return Ok(()) };
-    let ctlog = node.clone().mapping(&CTLOG)?;
-    certificates::check_ctlog(&ctlog)?;
-    match ctlog.get("tsaCertChain") {
-        Some(node) => node.not_yet("timestamps"),
-        None => node.note("keys have no certificate to be logged"),
-    }
-    Ok(())
 }
 
 /// The hash that signatures must be over, if one is written, and where: in the entry, as Kyverno has it, or

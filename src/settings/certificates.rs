@@ -1,69 +1,25 @@
-//! `certificates`, and the trust that `keyless` and they bring along: certificates, `rekor`, `ctlog`. All of
-//! it is checked; none of it can be verified yet.
+//! `certificates`: signers of a public-key infrastructure of one's own.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::error::SettingsError;
+use super::fields::CERTIFICATES;
+use super::reader::Node;
+use super::trust::{self, Signers};
+use crate::requirement::{RequiredIdentity, SignatureTerms, SignerRequirement};
+use crate::verify::{OwnCertificates, TrustRoot};
 
-use super::error::{Problem, SettingsError};
-use super::fields::{CERTIFICATES, CTLOG, REKOR};
-use super::reader::{Mapping, Node};
-use crate::limits::MAX_KEY_BYTES;
-use crate::verify::KeyError;
-
-/// Checks the `certificates` of an attestor entry.
-pub(super) fn check(node: Node<'_>) -> Result<(), SettingsError> {
+/// Parses the `certificates` of an attestor entry.
+pub(super) fn signer(
+    node: Node<'_>,
+    place: String,
+    mut terms: SignatureTerms,
+    trust: &TrustRoot,
+) -> Result<SignerRequirement, SettingsError> {
     let certificates = node.mapping(&CERTIFICATES)?;
     certificates.at_least_one(["cert", "certChain"])?;
-    for name in ["cert", "certChain"] {
-        certificates.get(name).iter().try_for_each(check_pem)?;
-    }
-    check_rekor(&certificates)?;
-    match certificates.get("ctlog") {
-        Some(node) => check_ctlog(&node.mapping(&CTLOG)?),
-        None => Ok(()),
-    }
-}
-
-/// PEM certificates, none of them looked into.
-pub(super) fn check_pem(node: &Node<'_>) -> Result<(), SettingsError> {
-    let text = node.some_text(MAX_KEY_BYTES)?;
-    if text.contains("PRIVATE KEY-----") {
-        return Err(node.error(KeyError::PrivateKey.into()));
-    }
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let block = rest.strip_prefix("-----BEGIN CERTIFICATE-----");
-        let block = block.and_then(|block| block.split_once("-----END CERTIFICATE-----"));
-        let (body, after) = block.ok_or_else(|| node.error(Problem::Certificates))?;
-        let body: String = body.split_whitespace().collect();
-        // What it begins with is all that is told of a SEQUENCE here.
-        if !STANDARD.decode(body).is_ok_and(|der| der.first() == Some(&0x30)) {
-            return Err(node.error(Problem::Certificates));
-        }
-        rest = after.trim_start();
-    }
-    Ok(())
-}
-
-/// Whether `rekor` says that no log entry is needed.
-pub(super) fn check_rekor(holder: &Mapping<'_>) -> Result<bool, SettingsError> {
-    let Some(node) = holder.get("rekor") else { return Ok(false) };
-    let rekor = node.mapping(&REKOR)?;
-    let ignored = rekor.boolean_or("ignoreTlog", false)?;
-    if let Some(node) = rekor.get("pubkey") {
-        node.keys()?;
-        if ignored {
-            node.note("no log entry is asked for");
-        }
-    }
-    Ok(ignored)
-}
-
-/// Checks a `ctlog`.
-pub(super) fn check_ctlog(ctlog: &Mapping<'_>) -> Result<(), SettingsError> {
-    ctlog.boolean_or("ignoreSCT", false)?;
-    if let Some(node) = ctlog.get("pubkey") {
-        node.keys()?;
-    }
-    ctlog.get("tsaCertChain").iter().try_for_each(check_pem)
+    let leaf = certificates.get("cert").map(|node| trust::pem(&node)).transpose()?;
+    let chain = certificates.get("certChain").map(|node| trust::pem(&node)).transpose()?;
+    terms.evidence = trust::evidence(&certificates, Signers::Certificates, trust)?;
+    let own = OwnCertificates::new(leaf, chain.unwrap_or_default())
+        .map_err(|error| certificates.error(error.into()))?;
+    Ok(SignerRequirement { place, identity: RequiredIdentity::Certificate(own), terms })
 }

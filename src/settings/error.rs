@@ -6,8 +6,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::image::{PatternError, ReferenceError};
+use crate::regex::RegexError;
 use crate::text::{Shown, alternatives};
-use crate::verify::{HashAlgorithm, ImpossibleHash, KeyError};
+use crate::verify::{CertificateError, HashAlgorithm, ImpossibleHash, KeyError, TrustRootError};
 
 /// One thing wrong with the settings, and where. In a box: every step of the parser returns one or none.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -193,8 +194,19 @@ pub enum Problem {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// What should be certificates.
-    #[error("malformed PEM: expected nothing but whole `CERTIFICATE` blocks")]
-    Certificates,
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
+    /// A trust root that cannot be used.
+    #[error("{0}")]
+    TrustRoot(#[from] TrustRootError),
+    /// A regular expression that is none.
+    #[error("found `{}`; {error}", Shown(found))]
+    Regex {
+        /// What was found.
+        found: String,
+        /// What is wrong with it.
+        error: RegexError,
+    },
     /// Signatures that nothing would date.
     #[error(
         "without a log entry nothing proves when it was signed; write `ctlog.tsaCertChain` for timestamps, or remove \
@@ -228,12 +240,6 @@ pub enum Problem {
         /// The names there are.
         known: Vec<&'static str>,
     },
-    /// A transparency-log entry would be required, and cannot be verified.
-    #[error(
-        "this version cannot verify Rekor entries; write `rekor: {{ignoreTlog: true}}` to accept signatures by \
-         this key without one"
-    )]
-    RekorNotSupported,
     /// A whole Kubernetes object where the settings belong.
     #[error("this is a whole {}; the settings are the `verifyImages` list of its rule alone", Shown(kind))]
     WholeObject {

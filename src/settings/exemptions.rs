@@ -7,15 +7,15 @@ use super::reader::Mapping;
 use crate::image::ImageDigest;
 use crate::limits::MAX_LIST_ITEMS;
 use crate::time::Time;
-use crate::verify::{Fingerprint, PublicKey};
+use crate::verify::{PublicKey, RevokedSigners};
 
 /// What is never accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Revoked {
     /// Images.
     pub digests: Vec<ImageDigest>,
-    /// Keys.
-    pub keys: Vec<Fingerprint>,
+    /// Keys and identities.
+    pub signers: RevokedSigners,
 }
 
 /// An image accepted for a time although a rule is not met.
@@ -41,11 +41,12 @@ pub(super) fn revoked(settings: &Mapping<'_>) -> Result<Revoked, SettingsError> 
     if let Some(list) = revoked.get("keys") {
         for node in list.list_or_empty(MAX_LIST_ITEMS)? {
             let keys = node.keys()?;
-            result.keys.extend(keys.iter().map(PublicKey::fingerprint));
+            result.signers.keys.extend(keys.iter().map(PublicKey::fingerprint));
         }
     }
     if let Some(list) = revoked.get("identities") {
-        list.list_or_empty(MAX_LIST_ITEMS)?.into_iter().try_for_each(keyless::check_revoked)?;
+        let identities = list.list_or_empty(MAX_LIST_ITEMS)?.into_iter().map(keyless::revoked);
+        result.signers.identities = identities.collect::<Result<_, _>>()?;
     }
     Ok(result)
 }

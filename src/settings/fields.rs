@@ -63,11 +63,13 @@ pub(super) enum Shape {
     TextsMap,
     /// A mapping from names to lists of mappings.
     ListMap(&'static Table),
+    /// A mapping of somebody else's format.
+    Object,
     /// Any value but `null`.
     Any,
 }
 
-use Shape::{Any, Boolean, Choice, Count, List, ListMap, Mapping, Text, TextMap, Texts, TextsMap};
+use Shape::{Any, Boolean, Choice, Count, List, ListMap, Mapping, Object, Text, TextMap, Texts, TextsMap};
 use Support::{Implemented, Inert, NotYet, Refused};
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -128,6 +130,11 @@ pub(super) static SETTINGS: Table = Table {
             Implemented(List(&EXCEPTION)),
             "Images accepted by digest for a time, although a rule that binds them is not met.",
         ),
+        field(
+            "trustRoot",
+            Implemented(Object),
+            "A Sigstore TrustedRoot, in place of the public-good instance's that is built in.",
+        ),
     ],
 };
 
@@ -169,6 +176,7 @@ pub(super) static RULE: Table = Table {
             Implemented(List(&SIGNED_IDENTITY)),
             "Names that images of this rule were signed under elsewhere.",
         ),
+        field("trustRoot", Implemented(Object), "The settings' `trustRoot`, for this rule alone."),
         field(
             "childSignatures",
             Implemented(Choice(&["all"])),
@@ -242,10 +250,10 @@ pub(super) static ENTRY: Table = Table {
         field("repository", Implemented(Text), "Where these signatures are kept; overrides the rule's."),
         field(
             "keyless",
-            NotYet("keyless signatures", Mapping(&KEYLESS)),
+            Implemented(Mapping(&KEYLESS)),
             "An identity certified by Fulcio: an issuer and a subject.",
         ),
-        field("certificates", NotYet("certificates", Mapping(&CERTIFICATES)), "The holder of a certificate."),
+        field("certificates", Implemented(Mapping(&CERTIFICATES)), "The holder of a certificate."),
         field(
             "signatureAlgorithm",
             Implemented(Choice(SIGNATURE_ALGORITHMS)),
@@ -309,8 +317,8 @@ pub(super) static REKOR: Table = Table {
         ),
         field(
             "url",
-            Inert("a policy asks no log; entries are verified from the signature alone"),
-            "The log.",
+            Implemented(Text),
+            "The log that must have been used; any of the trust root's where it is absent or empty. Nothing is asked there.",
         ),
         field("pubkey", Implemented(Text), "The log's key in PEM, in place of the built-in one."),
     ],
@@ -328,7 +336,7 @@ pub(super) static CTLOG: Table = Table {
         field("pubkey", Implemented(Text), "The log's key in PEM, in place of the built-in one."),
         field(
             "tsaCertChain",
-            NotYet("timestamps", Text),
+            Implemented(Text),
             "The PEM certificates of the timestamp authority, in place of the built-in one.",
         ),
     ],
@@ -492,7 +500,7 @@ pub(super) static REVOKED: Table = Table {
         field("keys", Implemented(Texts), "PEM public keys whose signatures count for nothing."),
         field(
             "identities",
-            NotYet("keyless signatures", List(&REVOKED_IDENTITY)),
+            Implemented(List(&REVOKED_IDENTITY)),
             "Identities whose signatures count for nothing.",
         ),
     ],

@@ -7,12 +7,14 @@ use super::error::{Problem, SettingsError};
 use super::kubewarden_fields::{SETTINGS, SIGNATURE};
 use super::native::pattern;
 use super::reader::{Mapping, Node};
-use super::{Mutation, Revoked, Settings, UnmatchedImages, certificates, keyless};
+use super::{Mutation, Revoked, Settings, UnmatchedImages, keyless, trust};
 use crate::image::BindingPattern;
 use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
 use crate::requirement::{
-    DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignatureTerms, signers,
+    DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, RequiredIdentity, Rule, RuleName, SignatureTerms,
+    SignerRequirement, signers,
 };
+use crate::verify::{EvidenceTerms, OwnCertificates, TrustRoot};
 
 /// Parses settings of verify-image-signatures.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
@@ -20,7 +22,8 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
     let modify = settings.boolean_or("modifyImagesWithDigest", true)?;
     let list = settings.required("signatures")?;
     let items = list.clone().list(MAX_RULES)?.into_iter();
-    let rules = items.map(|item| signature(item, modify)).collect::<Result<Vec<_>, _>>()?;
+    let trust = trust::trust_root(&settings, &TrustRoot::public_good())?;
+    let rules = items.map(|item| signature(item, modify, &trust)).collect::<Result<Vec<_>, _>>()?;
     Ok(Settings {
         rules: NonEmpty::new(rules).ok_or_else(|| list.error(Problem::Empty))?,
         unmatched_images: UnmatchedImages::Allow,
@@ -34,14 +37,14 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
     })
 }
 
-fn signature(node: Node<'_>, modify: bool) -> Result<Rule, SettingsError> {
+fn signature(node: Node<'_>, modify: bool, trust: &TrustRoot) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
     let item = node.mapping(&SIGNATURE)?;
     let image = item.required("image")?;
     let images = NonEmpty::one(pattern(&image, BindingPattern::parse)?);
     let terms = SignatureTerms { annotations: annotations(&item)?, ..SignatureTerms::default() };
     let (kind, list) = item.exactly_one(&KINDS)?;
-    let entries = entries(kind, &list, &item, &terms)?;
+    let entries = entries(kind, &list, &item, &terms, trust)?;
     let entries = NonEmpty::new(entries).ok_or_else(|| list.error(Problem::Empty))?;
     let set = DeclaredSet { place: kind.to_owned(), count: None, entries };
     check_signers_differ(&set.signers(), &place)?;
@@ -68,6 +71,7 @@ fn entries(
     node: &Node<'_>,
     item: &Mapping<'_>,
     terms: &SignatureTerms,
+    trust: &TrustRoot,
 ) -> Result<Vec<DeclaredEntry>, SettingsError> {
     let chain = item.get("certificateChain");
     let rekor = item.get("requireRekorBundle");
@@ -76,28 +80,36 @@ fn entries(
     {
         return Err(stray.error(Problem::RefusedField { instead: "it belongs to `certificates`" }));
     }
+    // Certificates of Fulcio are believed with a log entry and the promise of a certificate-transparency log.
+    let believed = EvidenceTerms { log: true, timestamp: false, sct: true, trust: trust.clone() };
+    let identity = |place: String, identity| {
+        let terms = SignatureTerms { evidence: believed.clone(), ..terms.clone() };
+        DeclaredEntry::Signer(SignerRequirement { place, identity, terms })
+    };
     if kind == "githubActions" {
-        keyless::check_github(node.clone())?;
-        return Ok(vec![DeclaredEntry::Unverifiable]);
+        return Ok(vec![identity(kind.to_owned(), keyless::github(node.clone())?)]);
     }
+    let own_evidence = if kind == "certificates" {
+        let log = item.required("requireRekorBundle")?.boolean()?;
+        EvidenceTerms { log, sct: false, ..believed.clone() }
+    } else {
+        EvidenceTerms::default()
+    };
+    let own_chain = chain.as_ref().map(trust::pem).transpose()?.unwrap_or_default();
     let mut entries = Vec::new();
     for (index, node) in node.clone().list(MAX_ENTRIES)?.into_iter().enumerate() {
+        let place = format!("{kind}[{index}]");
         match kind {
-            "pubKeys" => {
-                let keys = node.keys()?;
-                let place = format!("{kind}[{index}]");
-                entries.extend(signers(&place, keys, terms).map(DeclaredEntry::Signer));
-                continue;
+            "pubKeys" => entries.extend(signers(&place, node.keys()?, terms).map(DeclaredEntry::Signer)),
+            "keyless" => entries.push(identity(place, keyless::exact(node)?)),
+            "keylessPrefix" => entries.push(identity(place, keyless::prefix(node)?)),
+            _ => {
+                let own = OwnCertificates::new(Some(trust::pem(&node)?), own_chain.clone());
+                let own = RequiredIdentity::Certificate(own.map_err(|error| node.error(error.into()))?);
+                let terms = SignatureTerms { evidence: own_evidence.clone(), ..terms.clone() };
+                entries.push(DeclaredEntry::Signer(SignerRequirement { place, identity: own, terms }));
             }
-            "keyless" => keyless::check_exact(node)?,
-            "keylessPrefix" => keyless::check_prefix(node)?,
-            _ => certificates::check_pem(&node)?,
         }
-        entries.push(DeclaredEntry::Unverifiable);
-    }
-    if kind == "certificates" {
-        chain.iter().try_for_each(certificates::check_pem)?;
-        item.required("requireRekorBundle")?.boolean()?;
     }
     if entries.len() > MAX_ENTRIES {
         return Err(node.error(Problem::TooMany { found: entries.len(), limit: MAX_ENTRIES }));

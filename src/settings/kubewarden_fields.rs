@@ -1,7 +1,7 @@
 //! The fields of verify-image-signatures' settings, as `fields` has those of the native dialect.
 
-use super::fields::Shape::{Boolean, List, Mapping, Text, TextMap, Texts};
-use super::fields::Support::{Implemented, Inert, NotYet, Refused};
+use super::fields::Shape::{Boolean, List, Mapping, Object, Text, TextMap, Texts};
+use super::fields::Support::{Implemented, Inert, Refused};
 use super::fields::{Table, field};
 
 /// The top level of verify-image-signatures' settings.
@@ -18,6 +18,11 @@ pub(super) static SETTINGS: Table = Table {
             Implemented(Boolean),
             "Append the digest to images; `true` by default.",
         ),
+        field(
+            "trustRoot",
+            Implemented(Object),
+            "Ours: a Sigstore TrustedRoot, in place of the public-good instance's that is built in.",
+        ),
     ],
 };
 
@@ -28,24 +33,20 @@ pub(super) static SIGNATURE: Table = Table {
         field("image", Implemented(Text), "A pattern of images."),
         field("pubKeys", Implemented(Texts), "PEM public keys; all of them must have signed."),
         field("annotations", Implemented(TextMap), "Annotations that every signature must carry."),
-        field(
-            "keyless",
-            NotYet("keyless signatures", List(&KEYLESS)),
-            "Issuers and subjects; all of them must have signed.",
-        ),
+        field("keyless", Implemented(List(&KEYLESS)), "Issuers and subjects; all of them must have signed."),
         field(
             "keylessPrefix",
-            NotYet("keyless signatures", List(&PREFIX)),
+            Implemented(List(&PREFIX)),
             "Issuers and the beginnings of subjects; all of them must have signed.",
         ),
         field(
             "githubActions",
-            NotYet("keyless signatures", Mapping(&GITHUB)),
+            Implemented(Mapping(&GITHUB)),
             "A workflow of an owner, or of one repository.",
         ),
         field(
             "certificates",
-            NotYet("certificates", Texts),
+            Implemented(Texts),
             "PEM certificates; the holders of all of them must have signed.",
         ),
         field("certificateChain", Implemented(Text), "The PEM certificates above those of `certificates`."),

@@ -18,6 +18,7 @@ mod native;
 mod reader;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
+mod trust;
 
 use core::time::Duration;
 
@@ -27,7 +28,8 @@ pub use error::{Found, Problem, SettingsError};
 pub use exemptions::{Exception, Revoked};
 
 use crate::limits::MAX_SETTINGS_BYTES;
-use crate::requirement::{NonEmpty, Rule};
+use crate::requirement::{DeclaredSet, NonEmpty, Rule, RuleName};
+use crate::verify::TrustRootError;
 use crate::workload::Extractor;
 use reader::{Node, Notes};
 
@@ -76,7 +78,9 @@ impl Settings {
         }
         let value =
             serde_json::from_slice(json).map_err(|_| SettingsError::at("settings", Problem::NotJson))?;
-        Self::parse(&value)
+        let settings = Self::parse(&value)?;
+        settings.check_trust()?;
+        Ok(settings)
     }
 
     /// Parses settings from a JSON value, in either dialect.
@@ -102,6 +106,26 @@ impl Settings {
             (false, false) => native::parse(root)?,
         };
         Ok(Self { warnings: notes.finish()?, ..settings })
+    }
+
+    /// Checks what reading leaves for later, because it takes longer and each evaluation needs little of it: that every
+    /// trust root can be used. Pure, as reading is.
+    ///
+    /// # Errors
+    /// [`SettingsError`] with the path of the entry whose trust root cannot.
+    pub fn check_trust(&self) -> Result<(), SettingsError> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            for signer in rule.attestors.iter().flat_map(DeclaredSet::signers) {
+                let rule = match &rule.name {
+                    RuleName::Place(place) => place.clone(),
+                    RuleName::Given(_) => format!("verifyImages[{index}]"),
+                };
+                let place = format!("{rule}.{}", signer.place);
+                let error = |error: TrustRootError| SettingsError::at(place, error.into());
+                signer.terms.evidence.trust.check().map_err(error)?;
+            }
+        }
+        Ok(())
     }
 
     /// The rules, at least one.

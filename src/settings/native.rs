@@ -7,16 +7,20 @@ use super::exemptions::{exceptions, revoked};
 use super::extractors::extractors;
 use super::fields::{MUTATION, RULE, SETTINGS, SIGNED_IDENTITY};
 use super::reader::{Mapping, Node};
+use super::trust::trust_root;
 use super::{Mutation, Settings, UnmatchedImages};
 use crate::image::{BindingPattern, PatternError, Repository, SkipPattern};
 use crate::limits::{EVALUATION_BUDGET, MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
 use crate::requirement::{DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignedIdentity};
+use crate::verify::TrustRoot;
 
 /// Parses settings in the native dialect.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
     let settings = root.mapping(&SETTINGS)?;
     let list = settings.required("verifyImages")?;
-    let rules = list.clone().list(MAX_RULES)?.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+    let trust = trust_root(&settings, &TrustRoot::public_good())?;
+    let rules = list.clone().list(MAX_RULES)?.into_iter();
+    let rules = rules.map(|node| rule(node, &trust)).collect::<Result<Vec<_>, _>>()?;
     check_names_differ(&rules)?;
     let unmatched_images = match settings.get("unmatchedImages") {
         Some(node) => node.choice(&[
@@ -42,7 +46,7 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
     })
 }
 
-fn rule(node: Node<'_>) -> Result<Rule, SettingsError> {
+fn rule(node: Node<'_>, trust: &TrustRoot) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
     let rule = node.mapping(&RULE)?;
     if let Some(format) = rule.get("type")
@@ -59,6 +63,7 @@ fn rule(node: Node<'_>) -> Result<Rule, SettingsError> {
     let context = Context {
         rule: &place,
         repository: rule.get("repository").map(|node| attestors::repository(&node)).transpose()?,
+        trust: trust_root(&rule, trust)?,
     };
     let mutate_digest = rule.boolean_or("mutateDigest", true)?;
     let child_signatures = match rule.get("childSignatures") {

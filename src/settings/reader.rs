@@ -91,6 +91,16 @@ impl<'v> Node<'v> {
         self.notes.add(self.path(), &format!("has no effect; {why}"));
     }
 
+    /// Says something about it that whoever wrote it may not expect.
+    pub(super) fn remark(&self, what: &str) {
+        self.notes.add(self.path(), what);
+    }
+
+    /// A mapping that is somebody else's format.
+    pub(super) fn object(&self) -> Result<&'v Value, SettingsError> {
+        if self.value.is_object() { Ok(self.value) } else { Err(self.mistyped("a mapping")) }
+    }
+
     /// A mapping, every field of which is in the table.
     pub(super) fn mapping(self, table: &'static Table) -> Result<Mapping<'v>, SettingsError> {
         let Value::Object(entries) = self.value else { return Err(self.mistyped("a mapping")) };

@@ -99,7 +99,7 @@ This page is made from the tables that the parser reads; do not edit it. A test 
 
 /// The fields that Kyverno does not have, by the mapping they stand in.
 const OURS: &[(&str, &[&str])] = &[
-    ("a rule", &["name", "signedIdentities", "childSignatures"]),
+    ("a rule", &["name", "signedIdentities", "childSignatures", "trustRoot"]),
     ("an attestor entry", &["knownAnnotations"]),
     ("`keys`", &["configMap", "notAfter"]),
     ("a reference to an object", &["key"]),
@@ -166,6 +166,7 @@ fn shape(shape: &Shape) -> Value {
     match shape {
         Shape::Text => text,
         Shape::Boolean => json!({"type": "boolean"}),
+        Shape::Object => json!({"type": "object"}),
         Shape::Any => json!({"not": {"type": "null"}}),
         Shape::Count => json!({"type": "integer", "minimum": 1}),
         Shape::Choice(choices) => json!({"enum": choices}),

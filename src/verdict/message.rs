@@ -1,9 +1,9 @@
 //! The message of a denial: one line for each image that failed.
 
 use super::{Denied, Failure, Reason};
-use crate::limits::MAX_MESSAGE_CHARS;
+use crate::limits::{MAX_MESSAGE_CHARS, MAX_SHOWN_IDENTITIES};
 use crate::text::{Shown, counted, cut};
-use crate::verify::{AttachedSignatures, MissingSigner, Shortfall, Unmet};
+use crate::verify::{AttachedSignatures, Identity, MissingSigner, Shortfall, Unmet};
 use crate::workload::ImageSite;
 
 /// Where the next steps are told at length.
@@ -87,11 +87,14 @@ fn shortfall(shortfall: &Shortfall) -> String {
     let (missing, required) = (missing.join(", "), shortfall.required);
     let mut text = if shortfall.found.is_empty() {
         let needs = if signers == 1 { missing } else { format!("{required} of {missing}") };
-        format!(
-            "signed, but not by whom the rule wants ({}): needs {needs}; sign with a key that the rule names, or add \
-             the signer's key to it",
-            counted(attached.for_this_image, "signature")
-        )
+        let advice = if shortfall.keys_only {
+            "sign with a key that the rule names, or add the signer's key to it"
+        } else {
+            "sign as the rule wants, or add who signed to it"
+        };
+        let (signatures, by) =
+            (counted(attached.for_this_image, "signature"), signed_by(&attached.other_identities));
+        format!("signed, but not by whom the rule wants ({signatures}{by}): needs {needs}; {advice}")
     } else {
         let found = shortfall.found.join(", ");
         let missing = if missing.is_empty() {
@@ -105,6 +108,16 @@ fn shortfall(shortfall: &Shortfall) -> String {
         text.push_str(&format!("; {} malformed", counted(attached.malformed, "signature")));
     }
     text
+}
+
+/// Who signed instead, as far as their certificates say it.
+fn signed_by(identities: &[Identity]) -> String {
+    let shown: Vec<String> = identities.iter().take(MAX_SHOWN_IDENTITIES).map(ToString::to_string).collect();
+    match identities.len().saturating_sub(shown.len()) {
+        _ if shown.is_empty() => String::new(),
+        0 => format!(", by {}", shown.join(" and ")),
+        more => format!(", by {} and {more} more", shown.join(" and ")),
+    }
 }
 
 /// `key sha256:… (attestors[0].entries[0])`, and why their signature does not count, if there is one.

@@ -4,13 +4,15 @@ use core::fmt::{self, Display, Formatter};
 
 use crate::limits::MAX_ASSIGNMENT_STEPS;
 use crate::requirement::{Attestor, AttestorSet};
-use crate::verify::Fingerprint;
+use crate::verify::{Fingerprint, Identity};
 
 /// Who made a signature. Two signatures by one signer count once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Signer {
-    /// The holder of a key.
+    /// The holder of a key, or of a certificate for it.
     Key(Fingerprint),
+    /// Whoever was certified to be this identity.
+    Identity(Identity),
 }
 
 /// The search was given up. What could not be decided is denied.
@@ -111,6 +113,7 @@ impl Display for Signer {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(fingerprint) => write!(f, "key {fingerprint}"),
+            Self::Identity(identity) => Display::fmt(identity, f),
         }
     }
 }
@@ -132,11 +135,11 @@ mod tests {
 
     fn leaf() -> Attestor {
         let [key, ..] = keys();
-        Attestor::Signer(SignerRequirement {
+        Attestor::Signer(Box::new(SignerRequirement {
             place: String::new(),
             identity: RequiredIdentity::Key(key),
             terms: SignatureTerms::default(),
-        })
+        }))
     }
 
     fn set(required: usize, entries: Vec<Attestor>) -> AttestorSet {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::quorum::meet;
-use super::{Fingerprint, RuleProof, SignatureError, Signer, VerifiedSignature};
+use super::{Identity, RevokedSigners, RuleProof, SignatureError, Signer, VerifiedSignature};
 use crate::attached::{LayerError, SignatureManifest, UnverifiedSignature};
 use crate::image::{Repository, ResolvedImage};
 use crate::limits::{MAX_ASSIGNMENT_STEPS, MAX_PAYLOAD_CANDIDATES, MAX_VERIFICATIONS};
 use crate::payload::{Candidates, Payload, PayloadError};
-use crate::requirement::{AttestorSet, RuleName, SignedIdentity, SignerRequirement};
+use crate::requirement::{AttestorSet, RequiredIdentity, RuleName, SignedIdentity, SignerRequirement};
 use crate::time::Time;
 
 /// The signatures attached to an image, by where they are kept: beside it, or in a repository for
@@ -30,8 +30,8 @@ pub struct Question<'q> {
     pub image: &'q ResolvedImage,
     /// What is attached to it.
     pub attached: &'q Attached,
-    /// Keys that count for nothing.
-    pub revoked: &'q [Fingerprint],
+    /// Whose signatures count for nothing.
+    pub revoked: &'q RevokedSigners,
     /// What time it is.
     pub now: Time,
 }
@@ -73,6 +73,8 @@ pub struct Shortfall {
     pub missing: Vec<MissingSigner>,
     /// What is attached to the image.
     pub attached: AttachedSignatures,
+    /// Whether it is keys that the set wants, all of it.
+    pub keys_only: bool,
 }
 
 /// A signer wanted whose signature was not found.
@@ -93,6 +95,8 @@ pub struct AttachedSignatures {
     pub malformed: usize,
     /// Layers that are no signatures.
     pub malformed_layers: Vec<LayerError>,
+    /// Who made signatures over this image, as their certificates say, and is not wanted; each once.
+    pub other_identities: Vec<Identity>,
     /// Signatures whose payload is something else.
     pub other_payloads: Vec<PayloadError>,
 }
@@ -116,6 +120,7 @@ struct Wanted<'q> {
 struct Progress {
     for_this_image: bool,
     malformed: bool,
+    other_identity: Option<Identity>,
     other_payload: Option<PayloadError>,
 }
 
@@ -156,6 +161,10 @@ impl Verifier {
                 if progress.for_this_image {
                     attached.for_this_image = attached.for_this_image.saturating_add(1);
                     attached.malformed = attached.malformed.saturating_add(usize::from(progress.malformed));
+                    let is_new = |identity: &Identity| !attached.other_identities.contains(identity);
+                    if let Some(identity) = progress.other_identity.filter(is_new) {
+                        attached.other_identities.push(identity);
+                    }
                 } else {
                     attached.other_payloads.extend(progress.other_payload);
                 }
@@ -173,9 +182,10 @@ impl Verifier {
             required: set.required(),
             found: wanted.iter().filter(|wanted| !wanted.found.is_empty()).map(label).collect(),
             missing: missing
-                .map(|wanted| MissingSigner { label: label(wanted), because: wanted.because })
+                .map(|wanted| MissingSigner { label: label(wanted), because: wanted.because.clone() })
                 .collect(),
             attached,
+            keys_only: wanted.iter().all(|w| matches!(w.requirement.identity, RequiredIdentity::Key(_))),
         }))
     }
 
@@ -208,7 +218,12 @@ impl Verifier {
                 Ok(verified) => wanted.found.push(verified),
                 Err(SignatureError::WrongKey) => {}
                 Err(SignatureError::Malformed) => progress.malformed = true,
-                Err(error) => wanted.because = Some(error),
+                Err(SignatureError::OtherIdentity(identity)) => progress.other_identity = Some(identity),
+                Err(error) => {
+                    if wanted.because.as_ref().is_none_or(|known| known.rank() <= error.rank()) {
+                        wanted.because = Some(error);
+                    }
+                }
             }
         }
         Ok(progress)

@@ -5,7 +5,7 @@
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::pkcs8::{EncodePublicKey, SubjectPublicKeyInfoRef};
 
-use super::{Algorithm, Fingerprint, HashAlgorithm, KeyError, PublicKey, SignatureError};
+use super::{Algorithm, Fingerprint, HashAlgorithm, KeyError, NotByKey, PublicKey};
 
 /// A point on the curve, which is not the point at infinity: the conversion checks both.
 pub(super) fn from_spki<'a, K>(
@@ -27,14 +27,14 @@ pub(super) fn verify<'s, S, K>(
     hashes: &[HashAlgorithm],
     message: &[u8],
     signature: &'s [u8],
-) -> Result<(), SignatureError>
+) -> Result<(), NotByKey>
 where
     S: TryFrom<&'s [u8]>,
     K: PrehashVerifier<S>,
 {
-    let signature = S::try_from(signature).map_err(|_| SignatureError::Malformed)?;
+    let signature = S::try_from(signature).map_err(|_| NotByKey::Malformed)?;
     let holds = |hash: &HashAlgorithm| key.verify_prehash(&hash.digest(message), &signature).is_ok();
-    if hashes.iter().any(holds) { Ok(()) } else { Err(SignatureError::WrongKey) }
+    if hashes.iter().any(holds) { Ok(()) } else { Err(NotByKey::WrongKey) }
 }
 
 /// Whether some bytes are an ECDSA signature for any of the curves, of which P-521 is the largest.

@@ -29,7 +29,7 @@ impl HashAlgorithm {
     }
 
     /// The hash of a message.
-    pub(super) fn digest(self, message: &[u8]) -> Vec<u8> {
+    pub(in crate::verify) fn digest(self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha256 => Sha256::digest(message).to_vec(),
             Self::Sha384 => Sha384::digest(message).to_vec(),

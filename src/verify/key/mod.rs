@@ -8,6 +8,7 @@ mod rsa;
 
 pub use hash::HashAlgorithm;
 pub use pem::KeyError;
+pub(super) use rsa::verifies as rsa_verifies;
 
 use core::fmt::{self, Debug, Display, Formatter};
 
@@ -18,7 +19,6 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::image::hex;
-use crate::time::Time;
 
 /// A public key that signatures can be verified with. Two keys are equal if they are the same key,
 /// however they were written.
@@ -55,24 +55,15 @@ pub struct ImpossibleHash {
     pub hash: HashAlgorithm,
 }
 
-/// Why a signature was not accepted for a key.
+/// A signature that is not by a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SignatureError {
+pub enum NotByKey {
     /// Not base64, or no signature of any algorithm.
     #[error("malformed signature")]
     Malformed,
     /// Not made by this key over this payload.
     #[error("not signed by this key")]
     WrongKey,
-    /// Made by this key, which is revoked.
-    #[error("the key is revoked")]
-    Revoked,
-    /// Made by this key, which no longer counts.
-    #[error("the key ceased to count at {0}")]
-    Expired(Time),
-    /// Made by this key, without an annotation that is required.
-    #[error("an annotation is missing")]
-    Annotations,
 }
 
 use HashAlgorithm::{Sha256 as SHA256, Sha384 as SHA384, Sha512 as SHA512};
@@ -117,13 +108,13 @@ impl PublicKey {
     /// are tried.
     ///
     /// # Errors
-    /// [`SignatureError`] when the signature is malformed or not by this key.
+    /// [`NotByKey`] when the signature is malformed or not by this key.
     pub(super) fn verify(
         &self,
         message: &[u8],
         signature: &[u8],
         required: Option<HashAlgorithm>,
-    ) -> Result<(), SignatureError> {
+    ) -> Result<(), NotByKey> {
         let hashes = self.hashes(required);
         let verified = match &self.algorithm {
             Algorithm::EcdsaP256(key) => {
@@ -137,11 +128,11 @@ impl PublicKey {
             }
             Algorithm::Rsa(key) => rsa::verify(key, hashes, message, signature),
             Algorithm::Ed25519(key) if hashes.contains(&SHA512) => ed25519::verify(key, message, signature),
-            Algorithm::Ed25519(_) => Err(SignatureError::WrongKey),
+            Algorithm::Ed25519(_) => Err(NotByKey::WrongKey),
         };
         match verified {
             // A good signature by a key of another type is not malformed.
-            Err(SignatureError::Malformed) if is_signature(signature) => Err(SignatureError::WrongKey),
+            Err(NotByKey::Malformed) if is_signature(signature) => Err(NotByKey::WrongKey),
             verified => verified,
         }
     }

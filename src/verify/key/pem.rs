@@ -69,6 +69,20 @@ impl PublicKey {
         if keys.is_empty() { Err(KeyError::NoPem) } else { Ok(keys) }
     }
 
+    /// The DER of the keys that [`Self::parse_all`] would give, as they were written.
+    ///
+    /// # Errors
+    /// [`KeyError`], also for keys in another form than SubjectPublicKeyInfo.
+    pub fn parse_ders(text: &str) -> Result<Vec<Vec<u8>>, KeyError> {
+        Self::parse_all(text)?;
+        let der = |block: &String| match pem::decode_vec(block.as_bytes()) {
+            Ok(("PUBLIC KEY", der)) => Ok(der),
+            Ok((label, _)) => Err(KeyError::Label(label.to_owned())),
+            Err(_) => Err(KeyError::MalformedPem),
+        };
+        blocks(text)?.iter().map(der).collect()
+    }
+
     fn parse(block: &str) -> Result<Self, KeyError> {
         let (label, der) = pem::decode_vec(block.as_bytes()).map_err(|_| KeyError::MalformedPem)?;
         match label {
@@ -80,7 +94,7 @@ impl PublicKey {
         }
     }
 
-    pub(super) fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
+    pub(in crate::verify) fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyError::MalformedKey)?;
         match spki.algorithm.oid {
             EC_PUBLIC_KEY => match spki.algorithm.parameters_oid().map_err(|_| KeyError::MalformedKey)? {

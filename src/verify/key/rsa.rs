@@ -12,7 +12,7 @@ use rsa::traits::{PublicKeyParts, SignatureScheme};
 use rsa::{BoxedUint, Pkcs1v15Sign, Pss, RsaPublicKey};
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::{Algorithm, Fingerprint, HashAlgorithm, KeyError, PublicKey, SignatureError};
+use super::{Algorithm, Fingerprint, HashAlgorithm, KeyError, NotByKey, PublicKey};
 
 /// rsaEncryption.
 pub(super) const OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -70,15 +70,15 @@ pub(super) fn verify(
     hashes: &[HashAlgorithm],
     message: &[u8],
     signature: &[u8],
-) -> Result<(), SignatureError> {
+) -> Result<(), NotByKey> {
     if signature.len() != key.size() {
-        return Err(SignatureError::Malformed);
+        return Err(NotByKey::Malformed);
     }
     let holds = |hash: &HashAlgorithm| {
         let digest = hash.digest(message);
         pkcs1v15(key, *hash, &digest, signature) || pss(key, *hash, &digest, signature)
     };
-    if hashes.iter().any(holds) { Ok(()) } else { Err(SignatureError::WrongKey) }
+    if hashes.iter().any(holds) { Ok(()) } else { Err(NotByKey::WrongKey) }
 }
 
 fn pkcs1v15(key: &RsaPublicKey, hash: HashAlgorithm, digest: &[u8], signature: &[u8]) -> bool {
@@ -88,6 +88,21 @@ fn pkcs1v15(key: &RsaPublicKey, hash: HashAlgorithm, digest: &[u8], signature: &
         HashAlgorithm::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
     };
     key.verify(scheme, digest, signature).is_ok()
+}
+
+/// Whether a signature over a hash is by a key in PKCS #1 form, with one padding: as the Sigstore crates ask.
+pub(in crate::verify) fn verifies(
+    key: &[u8],
+    hash: HashAlgorithm,
+    is_pss: bool,
+    digest: &[u8],
+    signature: &[u8],
+) -> bool {
+    match from_pkcs1(key).map(|key| key.algorithm) {
+        Ok(Algorithm::Rsa(key)) if is_pss => pss(&key, hash, digest, signature),
+        Ok(Algorithm::Rsa(key)) => pkcs1v15(&key, hash, digest, signature),
+        _ => false,
+    }
 }
 
 /// The salt is as long as the hash, as in TLS, JWS and the key services; MGF1 has the same hash.

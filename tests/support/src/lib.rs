@@ -14,6 +14,7 @@ pub mod objects;
 mod primes;
 pub mod run;
 pub mod schema;
+pub mod sigstore;
 pub mod tamper;
 pub mod typed;
 

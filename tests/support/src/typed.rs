@@ -54,19 +54,48 @@ impl TypedKey {
     /// RSA keys are always the same.
     #[must_use]
     pub fn all(label: &str) -> Vec<(&'static str, Self)> {
-        let seed = |n: usize| Sha512::digest(format!("sigwarden test key {label} {n}"));
-        // Below the order of P-521, which has 66 bytes.
-        let long = [&[0, 0][..], &seed(521)].concat();
-        let ed25519: [u8; 32] = seed(25519)[..32].try_into().unwrap();
         vec![
-            ("P-256", Self::P256(p256::ecdsa::SigningKey::from_slice(&seed(256)[..32]).unwrap())),
-            ("P-384", Self::P384(p384::ecdsa::SigningKey::from_slice(&seed(384)[..48]).unwrap())),
-            ("P-521", Self::P521(p521::ecdsa::SigningKey::from_slice(&long).unwrap())),
+            ("P-256", Self::p256(label)),
+            ("P-384", Self::p384(label)),
+            ("P-521", Self::p521(label)),
             ("RSA 2048", Self::rsa(&primes::RSA_2048)),
             ("RSA 3072", Self::rsa(&primes::RSA_3072)),
             ("RSA 4096", Self::rsa(&primes::RSA_4096)),
-            ("Ed25519", Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(&ed25519))),
+            ("Ed25519", Self::ed25519(label)),
         ]
+    }
+
+    /// The P-256 key of a label.
+    #[must_use]
+    pub fn p256(label: &str) -> Self {
+        Self::P256(p256::ecdsa::SigningKey::from_slice(&seed(label, 256)[..32]).unwrap())
+    }
+
+    /// The P-384 key of a label.
+    #[must_use]
+    pub fn p384(label: &str) -> Self {
+        Self::P384(p384::ecdsa::SigningKey::from_slice(&seed(label, 384)[..48]).unwrap())
+    }
+
+    /// The P-521 key of a label.
+    #[must_use]
+    pub fn p521(label: &str) -> Self {
+        // Below the order of P-521, which has 66 bytes.
+        let long = [&[0, 0][..], &seed(label, 521)].concat();
+        Self::P521(p521::ecdsa::SigningKey::from_slice(&long).unwrap())
+    }
+
+    /// The Ed25519 key of a label.
+    #[must_use]
+    pub fn ed25519(label: &str) -> Self {
+        let secret: [u8; 32] = seed(label, 25519)[..32].try_into().unwrap();
+        Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(&secret))
+    }
+
+    /// The RSA key of 2048 bits, of which there is one.
+    #[must_use]
+    pub fn rsa_2048() -> Self {
+        Self::rsa(&primes::RSA_2048)
     }
 
     fn rsa(primes: &primes::Primes) -> Self {
@@ -158,6 +187,11 @@ impl TypedKey {
             (key, how) => panic!("{key:?} cannot sign by {how:?}"),
         }
     }
+}
+
+/// 64 bytes that follow from a label and a number.
+fn seed(label: &str, n: usize) -> Vec<u8> {
+    Sha512::digest(format!("sigwarden test key {label} {n}")).to_vec()
 }
 
 /// id-Ed25519

@@ -1,0 +1,112 @@
+//! Why what proves who signed, and when, does not suffice.
+
+use thiserror::Error;
+
+use super::certificate::CertificateError;
+use super::trust::TrustRootError;
+use crate::text::Shown;
+use crate::time::Time;
+
+/// Why the evidence that comes with a signature does not suffice, though the signature itself holds.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EvidenceError {
+    /// An identity is asked for, and the signature carries no certificate.
+    #[error("it carries no certificate: it was made with a key")]
+    NoCertificate,
+    /// The certificate cannot be read, or does not say who signed.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The certificate does not lead to the trust root.
+    #[error("its certificate was issued by nobody the trust root names")]
+    UntrustedCertificate,
+    /// No authority of the trust root certified at the proven time.
+    #[error("no certificate authority of the trust root was valid at {0}, when it was signed")]
+    NoAuthority(Time),
+    /// The certificate may not sign code.
+    #[error("its certificate is not for code signing")]
+    NotForCodeSigning,
+    /// The certificate had expired.
+    #[error("its certificate expired at {not_after}, and it was signed at {at}")]
+    Expired {
+        /// The end of its validity.
+        not_after: Time,
+        /// The proven time, or the present where none is proven.
+        at: Time,
+    },
+    /// The certificate was not valid yet.
+    #[error("its certificate is valid from {not_before}, and it was signed at {at}")]
+    NotYetValid {
+        /// The beginning of its validity.
+        not_before: Time,
+        /// The proven time, or the present where none is proven.
+        at: Time,
+    },
+    /// No certificate-transparency log has promised to list the certificate.
+    #[error("its certificate carries no signed certificate timestamp (SCT)")]
+    NoSct,
+    /// The promise is by a log that is not in the trust root.
+    #[error("the signed certificate timestamp (SCT) is by a log that the trust root does not name")]
+    UnknownCtLog,
+    /// The promise is not for this certificate, or not by this log.
+    #[error("the signed certificate timestamp (SCT) does not hold for the certificate")]
+    Sct,
+    /// No entry of a transparency log is attached, and nobody can be asked.
+    #[error(
+        "no transparency-log entry is attached, and this policy cannot look one up: sign with the log, or set \
+         `rekor.ignoreTlog: true`"
+    )]
+    NoLogEntry,
+    /// What is attached as the log's entry cannot be read.
+    #[error("the transparency-log entry is malformed in its {0}")]
+    MalformedLogEntry(&'static str),
+    /// An entry of a kind that says too little of what was signed.
+    #[error("a transparency-log entry of kind `{}`; only hashedrekord 0.0.1 can stand here", Shown(.0))]
+    LogEntryKind(String),
+    /// The entry is of another signature.
+    #[error("the transparency-log entry is of another signature")]
+    OtherSignature,
+    /// The entry is of another key or certificate.
+    #[error("the transparency-log entry is of another key or certificate")]
+    OtherKey,
+    /// The entry is of another payload.
+    #[error("the transparency-log entry is of another payload")]
+    OtherPayload,
+    /// The entry is of a log that is not in the trust root.
+    #[error("the transparency-log entry is of a log that the trust root does not name ({})", Shown(.0))]
+    UnknownLog(String),
+    /// The log's key was not in use at that time.
+    #[error("the transparency log's key was not in use at {0}, when the entry says it was made")]
+    LogKeyWindow(Time),
+    /// The log's promise (SET) is not by the log, or not of this entry.
+    #[error("the transparency log's signed entry timestamp (SET) does not hold")]
+    SignedEntryTimestamp,
+    /// An entry or a timestamp from the future.
+    #[error("it was signed at {0}, which is in the future")]
+    Future(Time),
+    /// A timestamp is asked for and none is attached.
+    #[error("no RFC 3161 timestamp is attached")]
+    NoTimestamp,
+    /// What is attached as the timestamp cannot be read.
+    #[error("the RFC 3161 timestamp is malformed")]
+    MalformedTimestamp,
+    /// The timestamp is of another signature.
+    #[error("the RFC 3161 timestamp is of another signature")]
+    OtherTimestamp,
+    /// The timestamp is by nobody the trust root names.
+    #[error(
+        "the RFC 3161 timestamp is by an authority that the trust root does not name; add its `tsaCertChain`"
+    )]
+    UnknownTimestampAuthority,
+    /// The timestamp's authority was not valid at that time.
+    #[error("the authority of the RFC 3161 timestamp was not valid at {0}")]
+    TimestampWindow(Time),
+    /// Nothing proves when it was signed.
+    #[error("nothing proves when it was signed")]
+    NoProvenTime,
+    /// The trust root of the settings cannot be used.
+    #[error("the trust root cannot be used: {0}")]
+    TrustRoot(#[from] TrustRootError),
+    /// The Sigstore crates refuse what passed our own checks.
+    #[error("refused: {}", Shown(.0))]
+    Refused(String),
+}
