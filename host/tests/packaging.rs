@@ -14,6 +14,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use wasmparser::{Parser, Payload};
 
 fn root() -> PathBuf {
@@ -220,7 +221,8 @@ fn without_empty(value: Value) -> Option<Value> {
 }
 
 fn validate(settings: &Value) -> Result<(), String> {
-    let policy = Policy::load(&module(), None).unwrap();
+    static POLICY: OnceLock<Policy> = OnceLock::new();
+    let policy = POLICY.get_or_init(|| Policy::load(&module(), None).unwrap());
     let settings = Settings::from_yaml(&settings.to_string()).unwrap();
     let answer = policy.validate_settings(&settings, &Host::new(Grants::default(), NoBackend));
     if answer.valid { Ok(()) } else { Err(answer.message.unwrap_or_default()) }
