@@ -20,6 +20,7 @@ enum Command {
     ValidateSettings(commands::validate_settings::Arguments),
     Check(commands::check::Arguments),
     Convert(commands::convert::Arguments),
+    Annotate(commands::annotate::Arguments),
     Examples(commands::examples::Arguments),
 }
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::ValidateSettings(arguments) => commands::validate_settings::execute(&arguments, &mut out),
         Command::Check(arguments) => Ok(commands::check::execute(&arguments, &mut out)),
         Command::Convert(arguments) => commands::convert::execute(&arguments, &mut out),
+        Command::Annotate(arguments) => commands::annotate::execute(&arguments, &mut out),
         Command::Examples(arguments) => commands::examples::execute(&arguments, &mut out),
     };
     match outcome {

@@ -16,7 +16,7 @@ fn root() -> PathBuf {
 /// Every page, with its text.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = Vec::new();
-    let directories = ["", "docs", "docs/migrate", "e2e-tests", "keys"];
+    let directories = ["", "docs", "docs/migrate", "e2e-tests", "examples", "keys"];
     for directory in directories.map(|directory| root().join(directory)) {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
