@@ -81,6 +81,10 @@ pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 /// Certificates of one chain, or in one field of the settings.
 pub const MAX_CERTIFICATES: usize = 16;
 
+/// Certificates that come with a signature, above its own: rustls-webpki follows at most six. Whoever can push
+/// signatures chooses them, and with many of the same name there are many paths to try.
+pub const MAX_ATTACHED_CERTIFICATES: usize = 6;
+
 /// Characters of the annotation that holds a log entry: a certificate and a signature in base64 twice over take
 /// about 4 KiB.
 pub const MAX_LOG_ENTRY_CHARS: usize = 64 * 1024;
