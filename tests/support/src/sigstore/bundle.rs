@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::dsse::Envelope;
 use super::layer::Signed;
 use super::rekor::{Entry, Proof};
 
@@ -40,6 +41,8 @@ pub enum Content {
         /// The signature.
         signature: Vec<u8>,
     },
+    /// An envelope with what is signed in it.
+    Envelope(Envelope),
 }
 
 /// Whose signature it is.
@@ -120,6 +123,7 @@ impl Content {
                     "signature": STANDARD.encode(signature),
                 }),
             ),
+            Self::Envelope(envelope) => ("dsseEnvelope", envelope.to_value()),
         }
     }
 }

@@ -10,19 +10,25 @@ pub mod bundle;
 pub mod certificate;
 pub mod ctlog;
 pub mod der;
+pub mod dsse;
+pub mod fault;
 pub mod layer;
 pub mod leaf;
+pub mod merkle;
 pub mod rekor;
+pub mod signer;
 pub mod trust_root;
+pub mod tsa;
 
 use sha2::{Digest as _, Sha256};
 
 use self::certificate::{Authority, CODE_SIGNING};
+use self::tsa::Tsa;
 use crate::forge::pem;
 use crate::typed::TypedKey;
 
 /// How long the authorities' certificates are valid: ten years.
-const LIFETIME: i64 = 10 * 365 * 86_400;
+pub const LIFETIME: i64 = 10 * 365 * 86_400;
 
 /// All of one Sigstore, private keys too.
 #[derive(Clone, Debug)]
@@ -37,6 +43,10 @@ pub struct Sigstore {
     pub ctlog: Log,
     /// Rekor v1.
     pub rekor: Log,
+    /// Rekor v2.
+    pub rekor_v2: Log,
+    /// The timestamp authority.
+    pub tsa: Tsa,
 }
 
 /// The certificate authority.
@@ -81,6 +91,8 @@ impl Sigstore {
             fulcio: Fulcio { root, intermediate: Some(intermediate) },
             ctlog: log(TypedKey::p256(&format!("{name} ctlog")), "ctlog"),
             rekor: log(TypedKey::p256(&format!("{name} rekor")), "rekor"),
+            rekor_v2: log(TypedKey::ed25519(&format!("{name} rekor v2")), "log2025"),
+            tsa: Tsa::new(name, TypedKey::p256(&format!("{name} tsa")), validity),
         }
     }
 
@@ -107,10 +119,13 @@ impl Fulcio {
 }
 
 impl Log {
-    /// What the log calls itself: the SHA-256 of its SubjectPublicKeyInfo.
+    /// What the log calls itself: the SHA-256 of its SubjectPublicKeyInfo, or for Rekor v2 of its name and Ed25519
+    /// key, as signed notes have it.
     #[must_use]
     pub fn key_id(&self) -> [u8; 32] {
-        Sha256::digest(self.key.spki()).into()
+        let TypedKey::Ed25519(key) = &self.key else { return Sha256::digest(self.key.spki()).into() };
+        let name = format!("{}\n\x01", self.host);
+        Sha256::digest([name.as_bytes(), key.verifying_key().as_bytes()].concat()).into()
     }
 
     /// The public key.

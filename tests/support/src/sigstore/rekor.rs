@@ -1,4 +1,4 @@
-//! Rekor v1: entries, and the promises to include them (SignedEntryTimestamp).
+//! Rekor: entries of each kind, and the promises of Rekor v1 to include them (SignedEntryTimestamp).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Log;
+use super::dsse::Envelope;
+use super::signer::Signer;
+use super::trust_root::key_details;
 use crate::forge::hex_digest;
 use crate::typed::How;
 
@@ -44,9 +47,15 @@ pub struct Proof {
 }
 
 impl Log {
-    /// Takes an entry.
+    /// Takes an entry and promises to include it.
     #[must_use]
     pub fn take(&self, body: &[u8], integrated_time: i64, log_index: u64) -> Entry {
+        self.entry(body, integrated_time, log_index).signed(self)
+    }
+
+    /// An entry with nothing that proves it.
+    #[must_use]
+    pub fn entry(&self, body: &[u8], integrated_time: i64, log_index: u64) -> Entry {
         Entry {
             kind: kind_of(body),
             body: body.to_vec(),
@@ -56,7 +65,6 @@ impl Log {
             set: None,
             proof: None,
         }
-        .signed(self)
     }
 }
 
@@ -134,6 +142,80 @@ pub fn rekord(signature: &[u8], verifier: &str, signed: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The body of a `dsse` 0.0.1, with the PEM of the key or certificate.
+#[must_use]
+pub fn dsse(envelope: &Envelope, verifier: &str) -> Vec<u8> {
+    let signatures: Vec<Value> = envelope
+        .signatures
+        .iter()
+        .map(|signature| {
+            json!({ "signature": STANDARD.encode(signature), "verifier": STANDARD.encode(verifier) })
+        })
+        .collect();
+    json!({
+        "apiVersion": "0.0.1",
+        "kind": "dsse",
+        "spec": {
+            "envelopeHash": hash(envelope.to_value().to_string().as_bytes()),
+            "payloadHash": hash(&envelope.payload),
+            "signatures": signatures,
+        },
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The body of an `intoto` 0.0.2, with the PEM of the key or certificate.
+#[must_use]
+pub fn intoto(envelope: &Envelope, verifier: &str) -> Vec<u8> {
+    let signatures: Vec<Value> = envelope
+        .signatures
+        .iter()
+        .map(|signature| {
+            // Rekor encodes the signature twice.
+            let signature = STANDARD.encode(STANDARD.encode(signature));
+            json!({ "publicKey": STANDARD.encode(verifier), "sig": signature })
+        })
+        .collect();
+    json!({
+        "apiVersion": "0.0.2",
+        "kind": "intoto",
+        "spec": { "content": {
+            "envelope": { "payloadType": envelope.payload_type, "signatures": signatures },
+            "hash": hash(envelope.to_value().to_string().as_bytes()),
+            "payloadHash": hash(&envelope.payload),
+        } },
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The body of a `hashedrekord` 0.0.2, the only kind of Rekor v2 that signers use: a signature over some bytes.
+#[must_use]
+pub fn hashedrekord_v2(signature: &[u8], signer: &Signer, signed: &[u8]) -> Vec<u8> {
+    let mut verifier = json!({ "keyDetails": key_details(signer.key()) });
+    match signer {
+        Signer::Key(key) => verifier["publicKey"] = json!({ "rawBytes": STANDARD.encode(key.spki()) }),
+        Signer::Identity(identity) => {
+            verifier["x509Certificate"] = json!({ "rawBytes": STANDARD.encode(&identity.der) });
+        }
+    }
+    json!({
+        "apiVersion": "0.0.2",
+        "kind": "hashedrekord",
+        "spec": { "hashedRekordV002": {
+            "data": { "algorithm": "SHA2_256", "digest": STANDARD.encode(Sha256::digest(signed)) },
+            "signature": { "content": STANDARD.encode(signature), "verifier": verifier },
+        } },
+    })
+    .to_string()
+    .into_bytes()
+}
+
+fn hash(bytes: &[u8]) -> Value {
+    json!({ "algorithm": "sha256", "value": sha256(bytes) })
+}
+
 fn sha256(bytes: &[u8]) -> String {
     hex_digest(bytes).trim_start_matches("sha256:").to_owned()
 }
@@ -142,10 +224,4 @@ fn sha256(bytes: &[u8]) -> String {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The hash of a leaf of the log's tree.
-#[must_use]
-pub fn leaf_hash(body: &[u8]) -> [u8; 32] {
-    Sha256::digest([&[0], body].concat()).into()
 }

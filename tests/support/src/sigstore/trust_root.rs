@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::certificate::Authority;
 use super::der::rfc3339;
+use super::tsa::Tsa;
 use super::{Log, Sigstore};
 use crate::typed::TypedKey;
 
@@ -54,10 +55,10 @@ impl Sigstore {
     pub fn trust_root(&self) -> TrustRoot {
         let fulcio = self.fulcio.intermediate.iter().chain([&self.fulcio.root]);
         TrustRoot {
-            tlogs: vec![self.rekor.trusted(self.since)],
+            tlogs: vec![self.rekor.trusted(self.since), self.rekor_v2.trusted(self.since)],
             ctlogs: vec![self.ctlog.trusted(self.since)],
             authorities: vec![TrustedChain::new(&self.host("fulcio"), fulcio, self.since)],
-            timestamp_authorities: Vec::new(),
+            timestamp_authorities: vec![self.tsa.trusted(&self.host("tsa"), self.since)],
         }
     }
 
@@ -83,6 +84,14 @@ impl Log {
             key_id: self.key_id().to_vec(),
             window: (Some(since), None),
         }
+    }
+}
+
+impl Tsa {
+    /// The authority as a trust root lists it.
+    #[must_use]
+    pub fn trusted(&self, host: &str, since: i64) -> TrustedChain {
+        TrustedChain::new(host, [&self.signer, &self.root].into_iter(), since)
     }
 }
 

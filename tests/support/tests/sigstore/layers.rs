@@ -9,18 +9,10 @@ use sigwarden_testkit::sigstore::leaf::{Leaf, San, Scts};
 use sigwarden_testkit::sigstore::rekor::{hashedrekord, rekord};
 use sigwarden_testkit::typed::TypedKey;
 
-use crate::{ISSUER, NOW, PERSON, judge, judge_key};
+use crate::{NOW, PERSON, alice, judge, judge_key, refused, sigstore};
 
 fn text() -> String {
     payload("registry.example.com/acme/app", &hex_digest(b"image"))
-}
-
-fn alice() -> Leaf {
-    Leaf::email(PERSON, ISSUER, NOW)
-}
-
-fn sigstore() -> Sigstore {
-    Sigstore::new("acme", NOW - 86_400)
 }
 
 fn verdict(signed: &Signed) -> Result<(), String> {
@@ -29,12 +21,6 @@ fn verdict(signed: &Signed) -> Result<(), String> {
 
 fn of_leaf(leaf: &Leaf) -> Result<(), String> {
     verdict(&sigstore().sign(leaf, &text(), NOW + 5))
-}
-
-#[track_caller]
-fn refused(verdict: Result<(), String>, because: &str) {
-    let said = verdict.err().unwrap_or_default();
-    assert!(said.contains(because), "wanted: {because}, got: {said}");
 }
 
 #[test]

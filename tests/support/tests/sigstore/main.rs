@@ -1,20 +1,38 @@
 //! Whether what the in-memory Sigstore makes is what it says: good material is accepted by the library, and each
 //! kind of bad is refused for its own reason.
 
+mod bundles;
+mod faults;
 mod layers;
 mod provider;
+mod timestamps;
 
 use sigstore_trust_root::TrustedRoot;
 use sigstore_types::{Artifact, Bundle, DerPublicKey};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier};
-use sigwarden_testkit::sigstore::bundle;
+use sigwarden_testkit::sigstore::leaf::Leaf;
 use sigwarden_testkit::sigstore::trust_root::TrustRoot;
+use sigwarden_testkit::sigstore::{Sigstore, bundle};
 use sigwarden_testkit::typed::TypedKey;
 
 /// When all of it happens.
 const NOW: i64 = 1_760_000_000;
 const PERSON: &str = "alice@example.com";
 const ISSUER: &str = "https://accounts.example.com";
+
+fn alice() -> Leaf {
+    Leaf::email(PERSON, ISSUER, NOW)
+}
+
+fn sigstore() -> Sigstore {
+    Sigstore::new("acme", NOW - 86_400)
+}
+
+#[track_caller]
+fn refused(verdict: Result<(), String>, because: &str) {
+    let said = verdict.err().unwrap_or_default();
+    assert!(said.contains(because), "wanted: {because}, got: {said}");
+}
 
 /// What the library says of a keyless bundle.
 fn judge(bundle: &bundle::Bundle, artifact: &[u8], root: &TrustRoot) -> Result<VerificationResult, String> {

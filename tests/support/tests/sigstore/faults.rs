@@ -1,0 +1,55 @@
+//! The single faults of keyless signatures.
+
+use sigwarden_testkit::sigstore::bundle::Bundle;
+use sigwarden_testkit::sigstore::fault::Fault;
+
+use crate::{NOW, alice, judge, refused, sigstore};
+
+const SCT: &str = "SCT signature verification failed";
+const SET: &str = "SET verification failed";
+/// In the order of the faults.
+const REASONS: [&str; Fault::ALL.len()] = [
+    "",
+    "CertExpired",
+    "CertNotValidYet",
+    "UnknownIssuer",
+    "RequiredEkuNotFound",
+    "RequiredEkuNotFound",
+    "missing SCT extension",
+    SCT,
+    SCT,
+    SCT,
+    "signature verification failed",
+    "signature verification failed",
+    "must have an inclusion promise",
+    "must have an inclusion promise",
+    SET,
+    SET,
+    SET,
+    SET,
+    "No log key valid",
+    "No log key valid",
+    "signature in bundle does not match signature in Rekor entry",
+    "certificate in bundle does not match certificate in Rekor entry",
+    "artifact hash mismatch",
+    "rekord",
+    "hash mismatch",
+    "does not match any trusted TSA",
+    "CertExpired",
+];
+
+#[test]
+fn each_fault_is_refused_for_its_own_reason() {
+    for ((name, fault), because) in Fault::ALL.into_iter().zip(REASONS) {
+        let signed = sigstore().sign_badly(&alice(), "a payload", NOW + 5, fault);
+        let root = sigstore().trust_root();
+        let verdict = judge(&Bundle::of_layer(&signed), &signed.payload, &root).map(drop);
+        if fault == Fault::None {
+            assert_eq!(verdict, Ok(()));
+        } else {
+            assert!(verdict.is_err(), "{name}");
+            refused(verdict, because);
+        }
+        assert_eq!(Fault::named(name), Some(fault));
+    }
+}
