@@ -497,7 +497,7 @@ fn private_keys_are_named_and_never_shown() {
 #[test]
 fn the_same_key_twice() {
     let (a, b) = (Key::new("a"), Key::new("b"));
-    let words = format!("the same key as {ENTRY}; each signer counts once");
+    let words = format!("the same signer as {ENTRY}; each signer counts once");
     let problem = |first: &str| Problem::DuplicateKey { first: first.to_owned() };
     let other_spelling = |text: &str| json!({"keys": {"publicKeys": text, "rekor": {"ignoreTlog": true}}});
     let second = "verifyImages[0].attestors[0].entries[1]";
@@ -518,7 +518,7 @@ fn the_same_key_twice() {
         &with_keys(&format!("{}{}{}", a.pem(), b.pem(), a.compressed_pem())),
         &format!("{ENTRY} key 3"),
         &problem(&first),
-        &format!("the same key as {first}; each signer counts once"),
+        &format!("the same signer as {first}; each signer counts once"),
     );
     // In a set within the set, where a signer would be counted by both.
     let nested = json!({"attestor": {"count": 1, "entries": [entry(&b), entry(&a)]}});
