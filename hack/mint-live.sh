@@ -11,7 +11,7 @@
 #
 # POLICY is a function that says, in words of the policy, whether the image is accepted. It may go by CASE, and
 # finds the trust root and all else that mint writes in DIRECTORY. The rule to check is always: signed by
-# $MINT_PERSON, vouched for by $MINT_ISSUER, logged, with an SCT.
+# $MINT_PERSON, vouched for by $MINT_ISSUER, logged, with an SCT; where there is a key.pub: signed by it, and logged.
 
 MINT_PERSON=alice@example.com
 MINT_ISSUER=https://accounts.example.com
@@ -74,9 +74,10 @@ mint_openssl() { # DIRECTORY AT
 
 # CASE | what cosign 2 and cosign 3 say | what the policy shall say | arguments
 #
-# Where cosign says "good" and the policy shall refuse, cosign is known to look away: it does not ask for an
-# extended key usage, and compares no more of a rekord entry than of others. Of a timestamp cosign 3 takes no
-# notice unless asked to. What cosign cannot find it looks for in the log, which is nowhere.
+# Where they differ, cosign is known to see it otherwise: it does not miss an extended key usage, takes a rekord
+# entry for any other, reads the issuer from the older of the two extensions only, and cosign 2 wants to know the
+# log of every SCT. Of a timestamp cosign 3 takes no notice unless asked to. What cosign has not got it looks for in
+# the log, which is nowhere. The keys' rule: the key in key.pub, and an entry in the log.
 mint_cases() {
   cat <<'CASES'
 good | good | good | accepted |
@@ -86,10 +87,18 @@ good-uri | good | good | accepted | uri=alice@example.com
 good-p-384 | good | good | accepted | type=P-384
 good-rsa | good | good | accepted | type=RSA
 good-two-scts | good | good | accepted | scts=two
+good-and-unknown-sct | ctfe public key not found | good | accepted | scts=one-unknown
+good-username | good | good | accepted | username=alice@example.com
+good-issuer-v1 | good | good | accepted | issuer-v2=
+good-issuer-v2 | none of the expected identities | none of the expected identities | accepted | issuer-v1=
 good-claims | good | good | accepted | claim=2:push claim=12:https://example.com/acme/app
 another-person | none of the expected identities | none of the expected identities | rejected | email=bob@example.com
 another-issuer | none of the expected identities | none of the expected identities | rejected | issuer=https://evil.example.com
+another-issuer-v1 | none of the expected identities | none of the expected identities | rejected | issuer-v1=https://evil.example.com
+another-issuer-v2 | good | good | rejected | issuer-v2=https://evil.example.com
 another-root | signed by unknown authority | leaf certificate verification failed | rejected | fault=another-root
+root-of-the-same-name | x509 | leaf certificate verification failed | rejected | fault=root-of-the-same-name
+signed-by-leaf | x509 | leaf certificate verification failed | rejected | fault=signed-by-leaf
 expired | certificate expired | certificate expired | rejected | fault=expired
 not-yet-valid | certificate was issued after | certificate was issued after | rejected | fault=not-yet-valid
 wrong-usage | incompatible key usage | leaf certificate verification failed | rejected | fault=wrong-usage
@@ -103,6 +112,7 @@ another-certificate | invalid signature | invalid signature | rejected | fault=a
 no-entry | searching log query | searching log query | rejected | fault=no-entry
 no-promise | unable to verify SET | unable to verify SET | rejected | fault=no-promise
 bad-promise | unable to verify SET | unable to verify SET | rejected | fault=bad-promise
+forged-promise | unable to verify SET | unable to verify SET | rejected | fault=forged-promise
 body-altered | unable to verify SET | unable to verify SET | rejected | fault=body-altered
 time-altered | unable to verify SET | unable to verify SET | rejected | fault=time-altered
 index-altered | unable to verify SET | unable to verify SET | rejected | fault=index-altered
@@ -112,9 +122,16 @@ entry-for-another-signature | invalid signature | invalid signature | rejected |
 entry-for-another-certificate | comparing public key PEMs | comparing public key PEMs | rejected | fault=entry-for-another-certificate
 entry-for-another-payload | invalid signature | invalid signature | rejected | fault=entry-for-another-payload
 rekord-entry | good | good | rejected | fault=rekord-entry
-timestamp-of-another-signature | hashed messages don't match | | rejected | fault=timestamp-of-another-signature
-timestamp-of-another-authority | No certificate for signer | | rejected | fault=timestamp-of-another-authority
-timestamp-too-late | certificate expired | | rejected | fault=timestamp-too-late
+timestamp-alone | searching log query | searching log query | rejected | fault=no-entry timestamp=+1
+timestamp-of-another-signature | hashed messages don't match | expected at least one verified timestamp | rejected | fault=timestamp-of-another-signature
+timestamp-of-another-authority | No certificate for signer | expected at least one verified timestamp | rejected | fault=timestamp-of-another-authority
+timestamp-too-late | certificate expired | certificate expired | rejected | fault=timestamp-too-late
+key | good | good | accepted | key=release
+key-without-entry | searching log query | searching log query | rejected | key=release fault=no-entry
+key-bad-promise | unable to verify SET | unable to verify SET | rejected | key=release fault=bad-promise
+key-time-altered | unable to verify SET | unable to verify SET | rejected | key=release fault=time-altered
+key-entry-of-another-log | rekor log public key not found | rekor log public key not found | rejected | key=release fault=entry-of-another-log
+key-entry-for-another-key | invalid signature | invalid signature | rejected | key=release fault=entry-for-another-certificate
 CASES
 }
 
@@ -149,12 +166,12 @@ mint_live() {
   mint_openssl "$WORK/mint-good-timestamp" "$((at + 1))"
   check "minted: certificates, signature and timestamp, by openssl" good good
 
-  image=mint/key:$fresh directory=$WORK/mint-key
-  push_image mint/key "$fresh"
-  mint "$image" "$directory" at="$at" key=release
-  mint_check "minted: a key with a log entry, by cosign 2" "$(mint_cosign 2 "$image" "$directory")" good
-  mint_check "minted: a key with a log entry, by cosign 3" "$(mint_cosign 3 "$image" "$directory")" good
-  "$policy" key accepted "$image" "$directory"
+  # Where no log is asked for, a timestamp proves the time.
+  image=mint/timestamp-alone:$fresh directory=$WORK/mint-timestamp-alone options=(--insecure-ignore-tlog=true)
+  mint_check "minted: timestamp-alone, no log needed, by cosign 2" \
+    "$(mint_cosign 2 "$image" "$directory" "${options[@]}")" good
+  mint_check "minted: timestamp-alone, no log needed, by cosign 3" \
+    "$(mint_cosign 3 "$image" "$directory" "${options[@]}" --use-signed-timestamps)" good
 
   mint_bundles "mint/good:$fresh" "$WORK/mint-good"
 }

@@ -1,4 +1,5 @@
-//! What the tests share: keys and signatures made to order, a registry that is a map, admission requests.
+//! What the tests share: keys and signatures made to order, a Sigstore that signs whatever it is asked to, a registry
+//! that is a map, admission requests.
 //!
 //! Everything is deterministic: keys and digests follow from a label, signatures from RFC 6979.
 

@@ -48,14 +48,23 @@ fn main() {
     let sigstore = Sigstore::new(arguments.or("authority", "acme"), at - AGE);
     let payload = payload(arguments.get("repository"), arguments.get("digest"));
 
-    let (signer, signed) = match arguments.values.get("key") {
+    let name = arguments.or("fault", "none");
+    let fault = Fault::named(name).unwrap_or_else(|| panic!("there is no fault {name}"));
+    let (signer, mut signed) = match arguments.values.get("key") {
         Some(label) => {
             let key = TypedKey::p256(label);
-            let signed = sigstore.sign_with_key(&key, &payload, at);
+            let signed = sigstore.sign_badly_with_key(&key, &payload, at, fault);
             (Signer::Key(key), signed)
         }
-        None => keyless(&arguments, &sigstore, &payload, at),
+        None => {
+            let leaf = leaf(&arguments, at);
+            let signed = sigstore.sign_badly(&leaf, &payload, at, fault);
+            (Signer::Identity(sigstore.certify(&leaf)), signed)
+        }
     };
+    if let Some(time) = arguments.values.get("timestamp") {
+        signed.timestamp = Some(sigstore.tsa.stamp(&signed.signature, time.parse().unwrap()));
+    }
     fs::create_dir_all(out).unwrap();
     let write = |name: &str, text: &str| fs::write(out.join(name), text).unwrap();
     layout(&out.join("signature"), &signed);
@@ -90,8 +99,8 @@ fn main() {
     }
 }
 
-/// Somebody with a certificate, and what they signed.
-fn keyless(arguments: &Arguments, sigstore: &Sigstore, payload: &str, at: i64) -> (Signer, Signed) {
+/// What certificate is asked for.
+fn leaf(arguments: &Arguments, at: i64) -> Leaf {
     let value = |name: &str| arguments.values.get(name).cloned();
     let email = || San::Email(arguments.or("email", "alice@example.com").to_owned());
     let san = value("uri").map(San::Uri).or(value("username").map(San::OtherName)).unwrap_or_else(email);
@@ -119,13 +128,7 @@ fn keyless(arguments: &Arguments, sigstore: &Sigstore, payload: &str, at: i64) -
         let (number, value) = claim.split_once(':').unwrap();
         leaf = leaf.claim(number.parse().unwrap(), value);
     }
-    let name = arguments.or("fault", "none");
-    let fault = Fault::named(name).unwrap_or_else(|| panic!("there is no fault {name}"));
-    let mut signed = sigstore.sign_badly(&leaf, payload, at, fault);
-    if let Some(time) = arguments.values.get("timestamp") {
-        signed.timestamp = Some(sigstore.tsa.stamp(&signed.signature, time.parse().unwrap()));
-    }
-    (Signer::Identity(sigstore.certify(&leaf)), signed)
+    leaf
 }
 
 /// An image's configuration, which says nothing.

@@ -5,11 +5,11 @@
     reason = "each place breaks a few things and leaves the rest alone"
 )]
 
-use super::Sigstore;
-use super::certificate::SERVER_AUTH;
+use super::certificate::{Authority, SERVER_AUTH};
 use super::layer::{LOG_INDEX, Signed};
 use super::leaf::{Leaf, Scts};
-use super::rekor::{Entry, hashedrekord, rekord};
+use super::rekor::{hashedrekord, rekord};
+use super::{Fulcio, Sigstore};
 use crate::typed::TypedKey;
 
 /// One thing that is wrong.
@@ -23,6 +23,10 @@ pub enum Fault {
     NotYetValid,
     /// Another certificate authority gave the certificate.
     AnotherRoot,
+    /// Another certificate authority that calls itself the same gave the certificate.
+    RootOfTheSameName,
+    /// Somebody gave the certificate who has one, but is no authority.
+    SignedByLeaf,
     /// The certificate is for servers.
     WrongUsage,
     /// The certificate is for no usage in particular.
@@ -45,6 +49,8 @@ pub enum Fault {
     NoPromise,
     /// A bit of the promise is changed.
     BadPromise,
+    /// Another log's key made the promise in this log's name.
+    ForgedPromise,
     /// The entry's body is not what was promised.
     BodyAltered,
     /// The entry's time is not what was promised.
@@ -57,7 +63,7 @@ pub enum Fault {
     EntryOfAnotherLog,
     /// The promised entry is for another signature.
     EntryForAnotherSignature,
-    /// The promised entry is for another certificate.
+    /// The promised entry is for another certificate of the same identity, or for another key.
     EntryForAnotherCertificate,
     /// The promised entry is for another payload.
     EntryForAnotherPayload,
@@ -73,11 +79,13 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, with their names.
-    pub const ALL: [(&'static str, Self); 27] = [
+    pub const ALL: [(&'static str, Self); 30] = [
         ("none", Self::None),
         ("expired", Self::Expired),
         ("not-yet-valid", Self::NotYetValid),
         ("another-root", Self::AnotherRoot),
+        ("root-of-the-same-name", Self::RootOfTheSameName),
+        ("signed-by-leaf", Self::SignedByLeaf),
         ("wrong-usage", Self::WrongUsage),
         ("no-usage", Self::NoUsage),
         ("no-sct", Self::NoSct),
@@ -89,6 +97,7 @@ impl Fault {
         ("no-entry", Self::NoEntry),
         ("no-promise", Self::NoPromise),
         ("bad-promise", Self::BadPromise),
+        ("forged-promise", Self::ForgedPromise),
         ("body-altered", Self::BodyAltered),
         ("time-altered", Self::TimeAltered),
         ("index-altered", Self::IndexAltered),
@@ -107,6 +116,27 @@ impl Fault {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, fault)| *fault)
+    }
+
+    /// Whether there must be a certificate for this to be wrong.
+    #[must_use]
+    pub const fn needs_certificate(self) -> bool {
+        matches!(
+            self,
+            Self::Expired
+                | Self::NotYetValid
+                | Self::AnotherRoot
+                | Self::RootOfTheSameName
+                | Self::SignedByLeaf
+                | Self::WrongUsage
+                | Self::NoUsage
+                | Self::NoSct
+                | Self::SctOfAnotherLog
+                | Self::SctForAnotherCertificate
+                | Self::BadSct
+                | Self::AnotherCertificate
+                | Self::TimestampTooLate
+        )
     }
 
     /// What is wrong with the certificate, if something is.
@@ -128,70 +158,94 @@ impl Fault {
 
 impl Sigstore {
     /// A payload signed by somebody with a certificate and logged at that time, with one thing wrong.
-    ///
-    /// # Panics
-    /// Never: all that is changed is there.
     #[must_use]
     pub fn sign_badly(&self, leaf: &Leaf, payload: &str, logged: i64, fault: Fault) -> Signed {
-        let other = Self::new(&format!("{} unknown", self.name), self.since);
         let leaf = fault.on_leaf(leaf, logged);
-        // All of another authority but its CA's key is this one's.
-        let authority = Self { fulcio: other.fulcio.clone(), ..self.clone() };
-        let by = if fault == Fault::AnotherRoot { &authority } else { self };
-        let mut signed = by.sign(&leaf, payload, logged);
-        let another = || Leaf { serial: "another".to_owned(), ..leaf.clone() };
+        // All but the certificate authority is this Sigstore's.
+        let mut by = self.clone();
         match fault {
-            Fault::BadSignature => {
-                flip_last(&mut signed.signature);
-                signed.entry = Some(self.log(&signed, signed.certificate.as_deref().unwrap(), logged));
-            }
-            Fault::AnotherCertificate => {
-                let key = TypedKey::p256("another");
-                let certificate = self.certify(&Leaf { key, ..another() }).pem();
-                signed.entry = Some(self.log(&signed, &certificate, logged));
-                signed.certificate = Some(certificate);
-            }
-            Fault::NoEntry => signed.entry = None,
-            Fault::TimestampOfAnotherSignature => signed.timestamp = Some(self.tsa.stamp(b"another", logged)),
-            Fault::TimestampOfAnotherAuthority => {
-                signed.timestamp = Some(other.tsa.stamp(&signed.signature, logged));
-            }
-            Fault::TimestampTooLate => {
-                signed.timestamp = Some(self.tsa.stamp(&signed.signature, leaf.not_after + 1));
-            }
-            _ => signed.entry = Some(self.bad_entry(&signed, &self.certify(&another()).pem(), &other, fault)),
+            Fault::AnotherRoot => by.fulcio = self.unknown().fulcio,
+            Fault::RootOfTheSameName => by.fulcio = Fulcio::new(&self.name, "evil", self.since),
+            Fault::SignedByLeaf => by.fulcio.intermediate = Some(self.leaf_as_authority(&leaf)),
+            _ => {}
+        }
+        let mut signed = by.sign(&leaf, payload, logged);
+        if fault == Fault::SignedByLeaf {
+            signed.chain = Some(by.fulcio.issuer().pem() + &self.fulcio.chain_pem());
+        }
+        let another = Leaf { serial: "another".to_owned(), ..leaf.clone() };
+        if fault == Fault::AnotherCertificate {
+            let certificate = self.certify(&Leaf { key: TypedKey::p256("another"), ..another }).pem();
+            signed.entry = Some(self.log(&signed, &certificate, logged));
+            signed.certificate = Some(certificate);
+        } else {
+            let verifier = signed.certificate.clone().unwrap();
+            self.spoil(&mut signed, &verifier, &self.certify(&another).pem(), leaf.not_after, fault);
         }
         signed
     }
 
-    fn bad_entry(&self, signed: &Signed, another: &str, other: &Self, fault: Fault) -> Entry {
+    /// A payload signed by a key and logged at that time, with one thing wrong.
+    ///
+    /// # Panics
+    /// If there must be a certificate for that to be wrong.
+    #[must_use]
+    pub fn sign_badly_with_key(&self, key: &TypedKey, payload: &str, logged: i64, fault: Fault) -> Signed {
+        assert!(!fault.needs_certificate(), "{fault:?} without a certificate");
+        let mut signed = self.sign_with_key(key, payload, logged);
+        self.spoil(&mut signed, &key.pem(), &TypedKey::p256("another").pem(), logged, fault);
+        signed
+    }
+
+    /// Somebody with a certificate like that, who acts as an authority.
+    fn leaf_as_authority(&self, leaf: &Leaf) -> Authority {
+        let leaf =
+            Leaf { key: TypedKey::p256("no authority"), serial: "no authority".to_owned(), ..leaf.clone() };
+        let certificate = leaf.certificate(self.fulcio.issuer());
+        Authority { der: self.certify(&leaf).der, key: leaf.key, certificate }
+    }
+
+    /// A Sigstore that nobody trusts.
+    fn unknown(&self) -> Self {
+        Self::new(&format!("{} unknown", self.name), self.since)
+    }
+
+    /// Breaks what is not the certificate. `verifier` and `another` are PEM, `end` is the certificate's.
+    fn spoil(&self, signed: &mut Signed, verifier: &str, another: &str, end: i64, fault: Fault) {
         let mut entry = signed.entry.clone().unwrap();
-        let certificate = signed.certificate.as_deref().unwrap();
+        let logged = entry.integrated_time;
+        let other = || self.unknown();
+        if fault == Fault::BadSignature {
+            flip_last(&mut signed.signature);
+        }
         let (signature, payload) = (&signed.signature, &signed.payload);
-        let promised = |body: &[u8]| self.rekor.take(body, entry.integrated_time, LOG_INDEX);
+        let promised = |body: &[u8]| self.rekor.take(body, logged, LOG_INDEX);
         match fault {
+            Fault::BadSignature => entry = promised(&hashedrekord(signature, verifier, payload)),
             Fault::NoPromise => entry.set = None,
             Fault::BadPromise => flip_last(entry.set.as_mut().unwrap()),
+            Fault::ForgedPromise => entry = entry.signed(&other().rekor),
             Fault::BodyAltered => entry.body.push(b' '),
             Fault::TimeAltered => entry.integrated_time += 1,
             Fault::IndexAltered => entry.log_index += 1,
-            Fault::LogAltered => entry.log_id = other.rekor.key_id().to_vec(),
-            Fault::EntryOfAnotherLog => {
-                entry = other.rekor.take(&entry.body, entry.integrated_time, LOG_INDEX);
-            }
+            Fault::LogAltered => entry.log_id = other().rekor.key_id().to_vec(),
+            Fault::EntryOfAnotherLog => entry = other().rekor.take(&entry.body, logged, LOG_INDEX),
             Fault::EntryForAnotherSignature => {
                 let mut signature = signature.clone();
                 flip_last(&mut signature);
-                entry = promised(&hashedrekord(&signature, certificate, payload));
+                entry = promised(&hashedrekord(&signature, verifier, payload));
             }
             Fault::EntryForAnotherCertificate => entry = promised(&hashedrekord(signature, another, payload)),
-            Fault::EntryForAnotherPayload => {
-                entry = promised(&hashedrekord(signature, certificate, b"another"))
+            Fault::EntryForAnotherPayload => entry = promised(&hashedrekord(signature, verifier, b"another")),
+            Fault::RekordEntry => entry = promised(&rekord(signature, verifier, payload)),
+            Fault::TimestampOfAnotherSignature => signed.timestamp = Some(self.tsa.stamp(b"another", logged)),
+            Fault::TimestampOfAnotherAuthority => {
+                signed.timestamp = Some(other().tsa.stamp(signature, logged))
             }
-            Fault::RekordEntry => entry = promised(&rekord(signature, certificate, payload)),
+            Fault::TimestampTooLate => signed.timestamp = Some(self.tsa.stamp(signature, end + 1)),
             _ => {}
         }
-        entry
+        signed.entry = Some(entry).filter(|_| fault != Fault::NoEntry);
     }
 }
 

@@ -13,6 +13,9 @@ use crate::typed::TypedKey;
 /// The arc of Fulcio's extensions.
 pub const FULCIO: &str = "1.3.6.1.4.1.57264.1";
 
+/// GitHub's OIDC issuer.
+pub const GITHUB: &str = "https://token.actions.githubusercontent.com";
+
 /// A name of a signer.
 #[derive(Clone, Debug)]
 pub enum San {
@@ -91,6 +94,41 @@ impl Leaf {
     #[must_use]
     pub fn uri(uri: &str, issuer: &str, not_before: i64) -> Self {
         Self::new(San::Uri(uri.to_owned()), issuer, not_before)
+    }
+
+    /// What GitHub Actions gets for a workflow of a repository (`acme/app`), pushed at a ref (`refs/tags/v1`): a
+    /// certificate with all of its extensions. The commit is `c0` forty digits long.
+    #[must_use]
+    pub fn github(repository: &str, workflow: &str, reference: &str, not_before: i64) -> Self {
+        let source = format!("https://github.com/{repository}");
+        let path = format!("{source}/.github/workflows/{workflow}@{reference}");
+        let commit = "c0".repeat(20);
+        let owner = source.rsplit_once('/').unwrap().0;
+        let run = format!("{source}/actions/runs/1/attempts/1");
+        [
+            (2, "push"),
+            (3, &commit),
+            (4, "Release"),
+            (5, repository),
+            (6, reference),
+            (9, &path),
+            (10, &commit),
+            (11, "github-hosted"),
+            (12, &source),
+            (13, &commit),
+            (14, reference),
+            (15, "1234"),
+            (16, owner),
+            (17, "5678"),
+            (18, &path),
+            (19, &commit),
+            (20, "push"),
+            (21, &run),
+            (22, "public"),
+            (24, &format!("repo:{repository}:ref:{reference}")),
+        ]
+        .into_iter()
+        .fold(Self::uri(&path, GITHUB, not_before), |leaf, (number, value)| leaf.claim(number, value))
     }
 
     /// A P-256 key's certificate for that name, valid for ten minutes.
@@ -198,7 +236,7 @@ impl Sigstore {
 
 impl Leaf {
     /// The certificate without its timestamps.
-    fn certificate(&self, issuer: &Authority) -> Certificate {
+    pub(super) fn certificate(&self, issuer: &Authority) -> Certificate {
         let spki = self.key.spki();
         // digitalSignature
         let mut extensions = vec![Extension::new("2.5.29.15", true, vec![3, 2, 7, 0x80])];

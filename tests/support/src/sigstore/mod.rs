@@ -72,23 +72,12 @@ impl Sigstore {
     #[must_use]
     pub fn new(name: &str, since: i64) -> Self {
         let validity = (since, since + LIFETIME);
-        let root = Authority::root(
-            &format!("{name} root"),
-            TypedKey::p384(&format!("{name} fulcio root")),
-            validity,
-        );
-        let intermediate = root.intermediate(
-            &format!("{name} intermediate"),
-            TypedKey::p384(&format!("{name} fulcio intermediate")),
-            validity,
-            CODE_SIGNING,
-        );
         let log =
             |key: TypedKey, host: &str| Log { key, host: format!("{host}.{}.example.com", host_part(name)) };
         Self {
             name: name.to_owned(),
             since,
-            fulcio: Fulcio { root, intermediate: Some(intermediate) },
+            fulcio: Fulcio::new(name, name, since),
             ctlog: log(TypedKey::p256(&format!("{name} ctlog")), "ctlog"),
             rekor: log(TypedKey::p256(&format!("{name} rekor")), "rekor"),
             rekor_v2: log(TypedKey::ed25519(&format!("{name} rekor v2")), "log2025"),
@@ -105,6 +94,17 @@ impl Sigstore {
 }
 
 impl Fulcio {
+    /// The authority of a name, with the keys of a label.
+    #[must_use]
+    pub fn new(name: &str, label: &str, since: i64) -> Self {
+        let validity = (since, since + LIFETIME);
+        let key = |part: &str| TypedKey::p384(&format!("{label} fulcio {part}"));
+        let root = Authority::root(&format!("{name} root"), key("root"), validity);
+        let below = format!("{name} intermediate");
+        let intermediate = root.intermediate(&below, key("intermediate"), validity, CODE_SIGNING);
+        Self { root, intermediate: Some(intermediate) }
+    }
+
     /// What signs the leaves.
     #[must_use]
     pub fn issuer(&self) -> &Authority {

@@ -1,15 +1,16 @@
 //! `.sig` layers, repacked as bundles of version 0.1.
 
+use sigstore_verify::VerificationPolicy;
 use sigwarden_testkit::forge::{hex_digest, payload};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::bundle::Bundle;
 use sigwarden_testkit::sigstore::certificate::SERVER_AUTH;
 use sigwarden_testkit::sigstore::layer::{CERTIFICATE, Signed};
-use sigwarden_testkit::sigstore::leaf::{Leaf, San, Scts};
+use sigwarden_testkit::sigstore::leaf::{GITHUB, Leaf, San, Scts};
 use sigwarden_testkit::sigstore::rekor::{hashedrekord, rekord};
 use sigwarden_testkit::typed::TypedKey;
 
-use crate::{NOW, PERSON, alice, judge, judge_key, refused, sigstore};
+use crate::{NOW, PERSON, alice, judge, judge_by, judge_key, refused, sigstore};
 
 fn text() -> String {
     payload("registry.example.com/acme/app", &hex_digest(b"image"))
@@ -76,6 +77,10 @@ fn names_and_issuers() {
         "bob@example.com",
     );
     refused(of_leaf(&Leaf { sans: Vec::new(), ..alice() }), "identity");
+    // The library reads the first of several names only.
+    let two = |names: [&str; 2]| names.map(|name| San::Email(name.to_owned())).to_vec();
+    assert_eq!(of_leaf(&Leaf { sans: two([PERSON, "bob@example.com"]), ..alice() }), Ok(()));
+    refused(of_leaf(&Leaf { sans: two(["bob@example.com", PERSON]), ..alice() }), "bob@example.com");
     refused(of_leaf(&Leaf { sans: vec![San::OtherName(PERSON.to_owned())], ..alice() }), "identity");
     refused(of_leaf(&Leaf { issuer: Some("https://evil.example.com".to_owned()), ..alice() }), "issuer");
     assert_eq!(of_leaf(&Leaf { issuer_v1: None, ..alice() }), Ok(()));
@@ -170,4 +175,28 @@ fn the_windows_of_the_trust_root() {
         judged((first - 9, last - 1), part).unwrap_err();
         judged((first + 1, last + 9), part).unwrap_err();
     }
+}
+
+#[test]
+fn a_workflow_of_github() {
+    let leaf = Leaf::github("acme/app", "release.yml", "refs/tags/v1", NOW);
+    let signed = sigstore().sign(&leaf, &text(), NOW + 5);
+    let path = "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1";
+    let policy = VerificationPolicy::new(path, GITHUB);
+    let bundle = Bundle::of_layer(&signed);
+    let result = judge_by(&bundle, &signed.payload, &sigstore().trust_root(), &policy).unwrap();
+    let certificate = result.certificate().unwrap();
+    let claims = format!("{certificate:?}");
+    for claim in
+        ["github-hosted", "https://github.com/acme", "refs/tags/v1", "public", "Release", "1234", "5678"]
+    {
+        assert!(claims.contains(&format!("{claim:?}")), "{claim} in {claims}");
+    }
+}
+
+#[test]
+fn a_name_gives_the_same_keys_and_another_name_gives_others() {
+    let signed = |name: &str| Sigstore::new(name, NOW - 86_400).sign(&alice(), &text(), NOW).layer();
+    assert_eq!(signed("acme"), signed("acme"));
+    assert_ne!(signed("acme"), signed("Acme"));
 }

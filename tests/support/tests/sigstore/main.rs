@@ -7,6 +7,8 @@ mod layers;
 mod provider;
 mod timestamps;
 
+use std::sync::LazyLock;
+
 use sigstore_trust_root::TrustedRoot;
 use sigstore_types::{Artifact, Bundle, DerPublicKey};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier};
@@ -25,7 +27,8 @@ fn alice() -> Leaf {
 }
 
 fn sigstore() -> Sigstore {
-    Sigstore::new("acme", NOW - 86_400)
+    static ACME: LazyLock<Sigstore> = LazyLock::new(|| Sigstore::new("acme", NOW - 86_400));
+    ACME.clone()
 }
 
 #[track_caller]
