@@ -254,6 +254,20 @@ impl DeclaredSet {
         Ok(AttestorSet::new(self.place.clone(), entries, self.count)?)
     }
 
+    /// What is asked of the signatures by each entry of the set and the sets within it, and where that stands.
+    #[must_use]
+    pub fn terms(&self) -> Vec<(&str, &SignatureTerms)> {
+        self.entries
+            .iter()
+            .flat_map(|entry| match entry {
+                DeclaredEntry::Signer(signer) => vec![(signer.place.as_str(), &signer.terms)],
+                DeclaredEntry::Set(set) => set.terms(),
+                DeclaredEntry::KeysFrom { place, terms, .. } => vec![(place.as_str(), terms)],
+                DeclaredEntry::Unverifiable => Vec::new(),
+            })
+            .collect()
+    }
+
     /// Every signer the set and the sets within it name, in the order written; those whose keys the
     /// cluster holds left out.
     #[must_use]
@@ -338,6 +352,26 @@ impl AttestorSet {
                 Attestor::Set(set) => set.signers(),
             })
             .collect()
+    }
+}
+
+impl RequiredIdentity {
+    /// The only key that can sign as this, if there is only one.
+    pub(crate) fn key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Certificate(certificates) => certificates.key(),
+            Self::Keyless(_) => None,
+        }
+    }
+
+    /// Whether several signers may be this: a domain's people, whoever an authority certifies.
+    pub(crate) fn is_several(&self) -> bool {
+        match self {
+            Self::Key(_) => false,
+            Self::Certificate(certificates) => certificates.key().is_none(),
+            Self::Keyless(identity) => !identity.is_one(),
+        }
     }
 }
 

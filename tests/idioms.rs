@@ -17,6 +17,7 @@ use sigwarden::verify::Unmet;
 use sigwarden_testkit::fake_registry::signature_tag;
 use sigwarden_testkit::forge::{self, manifest};
 use sigwarden_testkit::objects::pod;
+use sigwarden_testkit::people;
 use sigwarden_testkit::schema::Schema;
 use sigwarden_testkit::typed::{How, TypedKey};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
@@ -34,6 +35,8 @@ struct Decided {
     image: &'static str,
     /// Whose signatures the signed one has: just enough of them.
     signers: &'static [&'static str],
+    /// Others, whose signatures do not suffice, each alone.
+    strangers: &'static [&'static str],
     /// Where they are kept, if not beside the image.
     kept_in: Option<&'static str>,
     annotations: &'static [(&'static str, &'static str)],
@@ -70,6 +73,7 @@ use Expected::Refused;
 const APP: Decided = Decided {
     image: "ghcr.io/acme/app:1",
     signers: &["release"],
+    strangers: &[],
     kept_in: None,
     annotations: &[],
     request: pod,
@@ -86,8 +90,12 @@ fn not_yet(path: &'static str, what: &'static str) -> Expected {
     Refused(path, Problem::NotYet { what })
 }
 
-fn keyless(path: &'static str) -> Expected {
-    not_yet(path, "keyless signatures")
+fn signed(
+    image: &'static str,
+    signers: &'static [&'static str],
+    strangers: &'static [&'static str],
+) -> Expected {
+    Expected::Decided(Decided { image, signers, strangers, ..APP })
 }
 
 fn identity(path: &'static str, found: &str, why: &'static str) -> Expected {
@@ -103,27 +111,47 @@ fn instead(path: &'static str, instead: &'static str) -> Expected {
 fn idioms() -> Vec<(&'static str, Expected)> {
     use Expected::Decided as Is;
     const KEYLESS: &str = "verifyImages[0].attestors[0].entries[0].keyless";
-    const KEYS: &str = "verifyImages[0].attestors[0].entries[0].keys";
     const PUBLIC_KEYS: &str = "verifyImages[0].attestors[0].entries[0].keys.publicKeys";
     const CONDITION: &str = "verifyImages[0].attestations[0].conditions[0].all[0].value";
     const KMS: &str = "a policy cannot reach a key service; export the key: `cosign public-key --key URI`";
     vec![
         // Identities.
-        ("keyless-wildcard-subject", keyless(KEYLESS)),
-        ("keyless-exact-subject", keyless(KEYLESS)),
-        ("keyless-subject-regexp", keyless(KEYLESS)),
-        ("keyless-workflow-extensions", keyless(KEYLESS)),
-        ("keyless-person", keyless(KEYLESS)),
-        ("keyless-private-authority", keyless(KEYLESS)),
+        ("keyless-wildcard-subject", signed("ghcr.io/acme/app:1", &["keyless https://github.com/acme/app/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com"], &[
+            "keyless https://github.com/acme-evil/app/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com",
+            "keyless https://github.com/acme/app/.github/workflows/ci.yaml@refs/heads/main https://accounts.example.com",
+            "elsewhere keyless https://github.com/acme/app/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com",
+            "logged release",
+        ])),
+        ("keyless-exact-subject", signed("ghcr.io/acme/shop:1", &["keyless https://github.com/acme/shop/.github/workflows/release.yaml@refs/heads/main https://token.actions.githubusercontent.com"], &[
+            "keyless https://github.com/acme/shop/.github/workflows/release.yaml@refs/heads/next https://token.actions.githubusercontent.com",
+        ])),
+        ("keyless-subject-regexp", signed("ghcr.io/acme/app:1", &["keyless https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3 https://token.actions.githubusercontent.com"], &[
+            "keyless https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3-rc1 https://token.actions.githubusercontent.com",
+            "keyless https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3 https://token.actions.githubusercontent.com.example.com",
+        ])),
+        ("keyless-workflow-extensions", signed("ghcr.io/acme/platform/api:1", &["keyless https://github.com/acme/platform/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com 2=push 5=acme/platform 6=refs/heads/main"], &[
+            "keyless https://github.com/acme/platform/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com",
+            "keyless https://github.com/acme/platform/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com 2=pull_request 5=acme/platform 6=refs/heads/main",
+            "keyless https://github.com/acme/platform/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com 2=push 5=acme/platform-fork 6=refs/heads/main",
+            "keyless https://github.com/acme/platform/.github/workflows/ci.yaml@refs/heads/main https://token.actions.githubusercontent.com 2=push 5=acme/platform",
+        ])),
+        ("keyless-person", signed("registry.example.com/tools/app:1", &["keyless alice@example.com https://accounts.example.com"], &[
+            "keyless alice@example.community https://accounts.example.com",
+            "keyless alice@example.com https://accounts.example.community",
+        ])),
+        ("keyless-private-authority", signed("registry.example.com/app:1", &["elsewhere keyless spiffe://example.com/ci/app https://oidc.example.com"], &[
+            "elsewhere keyless spiffe://example.com/cd/app https://oidc.example.com",
+            "keyless spiffe://example.com/ci/app https://oidc.example.com",
+        ])),
         ("keyless-without-log", Refused("verifyImages[0].attestors[0].entries[0].keyless.rekor.ignoreTlog", Problem::NoProvenTime)),
         ("keyless-anybody", identity("verifyImages[0].attestors[0].entries[0].keyless.subject", "*", "this is anybody; write whose signatures count")),
         ("keyless-caret-in-wildcard", identity("verifyImages[0].attestors[0].entries[0].keyless.subject", "^https://github.com/acme/.*$", "this is a regular expression; write `subjectRegExp`")),
         ("keyless-no-issuer", Refused(KEYLESS, Problem::NoneOf { what: "`keyless`", allowed: ["issuer", "issuerRegExp"] })),
-        // Keys. Without `ignoreTlog` Kyverno wants an entry in Rekor, which cannot be verified yet.
-        ("static-key", Refused(KEYS, Problem::RekorNotSupported)),
-        ("static-key-with-rekor-url", Refused(KEYS, Problem::RekorNotSupported)),
+        // Keys. Without `ignoreTlog` an entry in Rekor is wanted, as Kyverno has it.
+        ("static-key", signed("ghcr.io/acme/app:1", &["logged release"], &["release", "logged stranger", "elsewhere logged release"])),
+        ("static-key-with-rekor-url", signed("ghcr.io/acme/app:1", &["logged release"], &["release", "logged stranger", "elsewhere logged release"])),
         ("ignore-tlog", Is(APP)),
-        ("rekor-url-empty", Is(Decided { notes: &["rekor.url"], ..APP })),
+        ("rekor-url-empty", Is(APP)),
         ("several-keys-in-one-block", of("registry.example.com/payments/api:2", &["release", "security"])),
         ("one-of-several-keys", of("registry.example.com/acme/app:1", &["release"])),
         ("two-of-three-keys", of("registry.example.com/vault/server:1", &["carol", "alice"])),
@@ -135,7 +163,7 @@ fn idioms() -> Vec<(&'static str, Expected)> {
         ("key-in-secret", Is(APP)),
         ("kms-key", instead(PUBLIC_KEYS, KMS)),
         ("kms-field", instead("verifyImages[0].attestors[0].entries[0].keys.kms", KMS)),
-        ("certificate", not_yet("verifyImages[0].attestors[0].entries[0].certificates", "certificates")),
+        ("certificate", signed("registry.example.com/app:1", &["certificate"], &["certificate of somebody else", "release"])),
         ("annotations", Is(Decided { annotations: &[("environment", "production")], ..APP })),
         ("deprecated-key-field", instead("verifyImages[0].key", "write `attestors` with `entries` and `keys`")),
         // Which images.
@@ -193,7 +221,23 @@ const RSA_4096: &str = "RSA 4096";
 static RSA: LazyLock<TypedKey> =
     LazyLock::new(|| TypedKey::all("idioms").into_iter().find(|(name, _)| *name == RSA_4096).unwrap().1);
 
+/// A layer by whoever the label says: `keyless SUBJECT ISSUER`, `logged KEY`, a holder of a certificate, or a key.
+/// `elsewhere` before it is another Sigstore than that of `trustRoot`.
 fn sign(label: &str, payload: &str) -> Value {
+    let (sigstore, who) = match label.strip_prefix("elsewhere ") {
+        Some(who) => (&*people::PRIVATE, who),
+        None => (&*people::PUBLIC, label),
+    };
+    if let Some(who) = who.strip_prefix("keyless ") {
+        return people::keyless(sigstore, who, payload).layer();
+    }
+    if let Some(key) = who.strip_prefix("logged ") {
+        return people::logged(sigstore, &Key::new(key), payload).layer();
+    }
+    if let Some(who) = who.strip_prefix("certificate") {
+        let holder = if who.is_empty() { &*people::HOLDER } else { &*people::OTHER_HOLDER };
+        return people::certified(holder, payload).layer();
+    }
     let signature = match label {
         RSA_4096 => RSA.sign(payload.as_bytes(), How::Sha256),
         label => Key::new(label).sign(payload.as_bytes()),
@@ -212,7 +256,13 @@ fn put_in_keys(value: &mut Value) {
             if text.contains("@RSA-4096@") {
                 *text = text.replace("@RSA-4096@", &RSA.pem());
             }
-            *text = text.replace("@CERTIFICATE@", include_str!("vectors/keys/certificate.pem"));
+            for (placeholder, pem) in [
+                ("@AUTHORITY@", people::PRIVATE.fulcio.chain_pem()),
+                ("@HOLDER@", people::HOLDER.pem()),
+                ("@REKOR@", people::PRIVATE.rekor.pem()),
+            ] {
+                *text = text.replace(placeholder, &pem);
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(put_in_keys),
         Value::Object(fields) => fields.values_mut().for_each(put_in_keys),
@@ -223,13 +273,15 @@ fn put_in_keys(value: &mut Value) {
 /// The settings of a ClusterPolicy: the `verifyImages` lists of its rules, as they stand. With them comes what
 /// stands around them and has a place in the settings: the rules' `imageExtractors`, and the policy's
 /// `validationFailureAction` for the items that have no `failureAction` of their own. What is enforced anyhow is not
-/// written out. Left behind is what a ClusterAdmissionPolicy says: `match`, `exclude`, `background`, timeouts.
+/// written out. In place of the public Sigstore stands one in memory. Left behind is what a ClusterAdmissionPolicy says: `match`, `exclude`, `background`, timeouts.
 fn lift(policy: &Value) -> Value {
     assert_eq!((&policy["apiVersion"], &policy["kind"]), (&json!("kyverno.io/v1"), &json!("ClusterPolicy")));
     let audit = policy["spec"]["validationFailureAction"]
         .as_str()
         .is_some_and(|action| action.eq_ignore_ascii_case("audit"));
-    let mut settings = json!({"verifyImages": []});
+    let mut settings = json!({"verifyImages": [], "trustRoot": people::trust_root()});
+    // Nobody who pastes a policy has asked for the timestamp authority that the public one has.
+    settings["trustRoot"]["timestampAuthorities"] = json!([]);
     for rule in policy["spec"]["rules"].as_array().unwrap() {
         if let Some(extractors) = rule.get("imageExtractors") {
             settings["imageExtractors"] = extractors.clone();
@@ -332,7 +384,8 @@ fn seen(answer: &Answer) -> Seen {
 fn every_policy_has_its_verdicts_or_its_refusal() {
     for (name, expected) in idioms() {
         let settings = lift(&policy(name));
-        match (expected, Settings::parse(&settings)) {
+        let parsed = Settings::from_json(settings.to_string().as_bytes());
+        match (expected, parsed) {
             (Refused(path, problem), Err(error)) => {
                 assert_eq!((error.path(), error.problem()), (path, &problem), "{name}");
             }
@@ -355,6 +408,9 @@ fn every_policy_has_its_verdicts_or_its_refusal() {
                     let mut fewer = decided.signers.to_vec();
                     fewer.remove(index);
                     assert_eq!(verdict(&fewer), Seen::Shortfall, "{name} without {}", decided.signers[index]);
+                }
+                for stranger in decided.strangers {
+                    assert_eq!(verdict(&[stranger]), Seen::Shortfall, "{name}, signed by {stranger}");
                 }
                 if decided.unsigned == Seen::NoSignature {
                     assert_eq!(verdict(&["stranger"]), Seen::Shortfall, "{name}, signed by a stranger");

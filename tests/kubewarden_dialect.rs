@@ -3,14 +3,20 @@
 
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
+#![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 
 use serde_json::{Value, json};
 use sigwarden::image::PatternError;
+use sigwarden::requirement::RequiredIdentity;
 use sigwarden::settings::{Problem, Settings, UnmatchedImages};
 use sigwarden::verdict::Reason;
-use sigwarden::verify::{KeyError, Unmet};
+use sigwarden::verify::{
+    CertificateError, EvidenceTerms, IdentityPattern, KeyError, OwnCertificates, TextPattern, TrustRoot,
+    Unmet, certificates,
+};
 use sigwarden_testkit::forge::{self, manifest, payload};
 use sigwarden_testkit::objects::{pod, pod_of};
+use sigwarden_testkit::people::{self, GITHUB};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
 const CERTIFICATE: &str = include_str!("vectors/keys/certificate.pem");
@@ -205,45 +211,128 @@ fn a_dead_spelling_is_refused_with_the_fix() {
     );
 }
 
-/// The other documented forms: checked, and refused by name.
+/// What the first item of the settings asks for: identities, and what must come with their signatures.
+fn asked(settings: &Value) -> Vec<(RequiredIdentity, EvidenceTerms)> {
+    let settings = accepted(settings);
+    let rule = settings.rules().iter().next().unwrap();
+    let signers = rule.attestors.iter().flat_map(|set| set.signers());
+    signers.map(|signer| (signer.identity.clone(), signer.terms.evidence.clone())).collect()
+}
+
+fn item(item: &str) -> Value {
+    yaml(&format!("signatures: [{{image: 'ghcr.io/acme/*', {item}}}]"))
+}
+
+fn identity(issuer: &str, subject: TextPattern) -> RequiredIdentity {
+    let issuer = vec![TextPattern::Exact(issuer.to_owned())];
+    RequiredIdentity::Keyless(IdentityPattern { issuer, subject: vec![subject], claims: Vec::new() })
+}
+
+/// Identities need a log entry and the promise of a certificate-transparency log.
+fn by_identity() -> EvidenceTerms {
+    EvidenceTerms { log: true, timestamp: false, sct: true, trust: TrustRoot::public_good() }
+}
+
 #[test]
-fn identities_and_certificates_are_refused_by_name() {
-    for (item, path, what) in [
+fn identities_are_what_their_documentation_says() {
+    let exact = |text: &str| TextPattern::Exact(text.to_owned());
+    let below = |text: &str| TextPattern::Below(text.to_owned());
+    for (written, wanted) in [
         (
             "keyless: [{issuer: 'https://token.actions.githubusercontent.com', subject: 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main'}]",
-            "signatures[0].keyless",
-            "keyless signatures",
+            identity(
+                GITHUB,
+                exact("https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main"),
+            ),
         ),
         (
             "keyless: [{issuer: 'https://accounts.example.com', subject: release@example.com}], annotations: {env: prod}",
-            "signatures[0].keyless",
-            "keyless signatures",
+            identity("https://accounts.example.com", exact("release@example.com")),
         ),
-        ("githubActions: {owner: acme, repo: app}", "signatures[0].githubActions", "keyless signatures"),
-        ("githubActions: {owner: acme}", "signatures[0].githubActions", "keyless signatures"),
+        ("githubActions: {owner: acme, repo: app}", identity(GITHUB, below("https://github.com/acme/app"))),
+        ("githubActions: {owner: acme}", identity(GITHUB, below("https://github.com/acme"))),
         (
             "keylessPrefix: [{issuer: 'https://token.actions.githubusercontent.com', urlPrefix: 'https://github.com/acme/'}]",
-            "signatures[0].keylessPrefix",
-            "keyless signatures",
+            identity(GITHUB, below("https://github.com/acme")),
         ),
         (
-            "keylessPrefix: [{issuer: 'https://token.actions.githubusercontent.com', url_prefix: 'https://github.com/acme'}]",
-            "signatures[0].keylessPrefix",
-            "keyless signatures",
-        ),
-        (
-            "certificates: ['@certificate@'], requireRekorBundle: true",
-            "signatures[0].certificates",
-            "certificates",
-        ),
-        (
-            "certificates: ['@certificate@'], certificateChain: '@certificate@', requireRekorBundle: false",
-            "signatures[0].certificates",
-            "certificates",
+            "keylessPrefix: [{issuer: 'https://gitlab.example.com', url_prefix: 'https://gitlab.example.com/acme'}]",
+            identity("https://gitlab.example.com", below("https://gitlab.example.com/acme")),
         ),
     ] {
-        let settings = yaml(&format!("signatures: [{{image: 'ghcr.io/acme/*', {item}}}]"));
-        refused(&settings, path, &Problem::NotYet { what });
+        assert_eq!(asked(&item(written)), [(wanted, by_identity())], "{written}");
+    }
+    // Of several, all must have signed.
+    let both = item("keyless: [{issuer: a, subject: b@example.com}, {issuer: a, subject: c@example.com}]");
+    assert_eq!(asked(&both).len(), 2);
+    assert_eq!(accepted(&both).rules().iter().next().unwrap().attestors.iter().next().unwrap().count, None);
+}
+
+#[test]
+fn certificates_need_a_log_entry_where_it_is_asked_for() {
+    for (written, log) in [
+        ("certificates: ['@certificate@'], requireRekorBundle: true", true),
+        (
+            "certificates: ['@certificate@'], certificateChain: '@certificate@', requireRekorBundle: false",
+            false,
+        ),
+    ] {
+        let asked = asked(&item(written));
+        let [(RequiredIdentity::Certificate(certificate), evidence)] = asked.as_slice() else {
+            panic!("{asked:?}")
+        };
+        assert_eq!(evidence, &EvidenceTerms { log, sct: false, ..by_identity() });
+        let der = certificates(CERTIFICATE).unwrap();
+        let chain = if log { Vec::new() } else { der.clone() };
+        assert_eq!(certificate, &OwnCertificates::new(Some(der), chain).unwrap());
+    }
+}
+
+/// A verdict on an image with a signature by one of two Sigstores.
+fn judged(written: &str, who: &str) -> Answer {
+    let mut settings = item(written);
+    settings["trustRoot"] = people::trust_root();
+    let mut registry = FakeRegistry::new();
+    let digest = registry.push(APP);
+    let payload = payload("ghcr.io/acme/app", &digest);
+    let (sigstore, who) = match who.strip_prefix("elsewhere ") {
+        Some(who) => (&*people::PRIVATE, who),
+        None => (&*people::PUBLIC, who),
+    };
+    registry.attach(APP, &digest, manifest(&[people::keyless(sigstore, who, &payload).layer()]));
+    decide(&settings, &pod(APP), &registry)
+}
+
+#[test]
+fn rule_14_a_prefix_ends_at_a_slash() {
+    let workflow = |repository: &str| {
+        format!("https://github.com/{repository}/.github/workflows/ci.yml@refs/heads/main {GITHUB}")
+    };
+    let prefix = |prefix: &str| format!("keylessPrefix: [{{issuer: '{GITHUB}', url_prefix: '{prefix}'}}]");
+    let prefixes = ["https://github.com/acme", "https://github.com/acme/", "https://github.com/acme//"];
+    for written in prefixes.map(prefix).into_iter().chain(["githubActions: {owner: acme}".to_owned()]) {
+        assert!(judged(&written, &workflow("acme/app")).accepted, "{written}");
+        for stranger in [
+            workflow("acme-evil/app"),
+            workflow("acm/app"),
+            workflow("ACME/app"),
+            format!("elsewhere {}", workflow("acme/app")),
+            workflow("acme/app").replace("https:", "http:"),
+            workflow("acme/app").replace("token.actions", "accounts"),
+            format!("https://evil.example.com/?https://github.com/acme/app {GITHUB}"),
+        ] {
+            assert!(is_shortfall(&judged(&written, &stranger)), "{written}: {stranger}");
+        }
+    }
+    let written = "githubActions: {owner: acme, repo: app}";
+    assert!(judged(written, &workflow("acme/app")).accepted);
+    for stranger in ["acme/app-evil", "acme/application", "acme/other"] {
+        assert!(is_shortfall(&judged(written, &workflow(stranger))), "{stranger}");
+    }
+    let written = format!("keyless: [{{issuer: '{GITHUB}', subject: 'https://github.com/acme/app/x'}}]");
+    assert!(judged(&written, &format!("https://github.com/acme/app/x {GITHUB}")).accepted);
+    for stranger in ["https://github.com/acme/app/x/y", "https://github.com/acme/app/X"] {
+        assert!(is_shortfall(&judged(&written, &format!("{stranger} {GITHUB}"))), "{stranger}");
     }
 }
 
@@ -288,7 +377,11 @@ fn what_is_wrong_with_them_is_said_first() {
         ("githubActions: {repo: app}", ".githubActions.owner", Problem::Missing { what: "`githubActions`" }),
         ("githubActions: {owner: '*'}", ".githubActions.owner", identity("*", name)),
         ("githubActions: {owner: acme, repo: acme/app}", ".githubActions.repo", identity("acme/app", name)),
-        ("certificates: [x], requireRekorBundle: true", ".certificates[0]", Problem::Certificates),
+        (
+            "certificates: [x], requireRekorBundle: true",
+            ".certificates[0]",
+            Problem::Certificate(CertificateError::Pem),
+        ),
         (
             "certificates: ['@certificate@']",
             ".requireRekorBundle",
@@ -297,7 +390,7 @@ fn what_is_wrong_with_them_is_said_first() {
         (
             "certificates: ['@certificate@'], certificateChain: x, requireRekorBundle: true",
             ".certificateChain",
-            Problem::Certificates,
+            Problem::Certificate(CertificateError::Pem),
         ),
         ("pubKeys: ['@a@'], requireRekorBundle: true", ".requireRekorBundle", stray.clone()),
         ("githubActions: {owner: acme}, certificateChain: x", ".certificateChain", stray),

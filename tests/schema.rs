@@ -12,6 +12,7 @@ use std::{env, fs};
 use serde_json::{Value, json};
 use sigwarden::settings::{Problem, Settings, schema};
 use sigwarden_testkit::Key;
+use sigwarden_testkit::people;
 use sigwarden_testkit::run::{entry, rule, settings};
 use sigwarden_testkit::schema::Schema;
 
@@ -104,6 +105,7 @@ fn full() -> Value {
         ("required", json!(true)),
         ("signedIdentities", json!([{"from": "r.example.com/acme/", "signedAs": "ghcr.io/acme/"}])),
         ("childSignatures", json!("all")),
+        ("trustRoot", people::trust_root()),
     ] {
         fields.insert(name.to_owned(), value);
     }
@@ -111,6 +113,7 @@ fn full() -> Value {
     let fields = settings.as_object_mut().unwrap();
     for (name, value) in [
         ("unmatchedImages", json!("deny")),
+        ("trustRoot", people::trust_root()),
         ("imageExtractors", json!({"Task": [{"path": "/spec/steps/*", "value": "image"}]})),
         ("evaluationBudget", json!("2s")),
         ("skipUnchanged", json!(true)),
@@ -128,11 +131,13 @@ fn full() -> Value {
 
 fn kubewarden() -> Value {
     let item = |kind: &str, value: Value| json!({"image": "x", kind: value, "annotations": {"a": "b"}, "rule": "PublicKey"});
-    json!({"modifyImagesWithDigest": true, "signatures": [
+    json!({"modifyImagesWithDigest": true, "trustRoot": people::trust_root(), "signatures": [
         item("pubKeys", json!([Key::new("a").pem()])),
         item("keyless", json!([{"issuer": "a", "subject": "b"}])),
         item("keylessPrefix", json!([{"issuer": "a", "urlPrefix": "https://example.com/"}])),
         item("githubActions", json!({"owner": "acme", "repo": "app"})),
+        json!({"image": "x", "certificates": [people::HOLDER.pem()], "certificateChain": people::HOLDER.chain_pem(),
+            "requireRekorBundle": true}),
     ]})
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sigwarden::image::PatternError;
 use sigwarden::settings::{Found, Problem, Settings, SettingsError, UnmatchedImages};
 use sigwarden::verdict::settings_response;
-use sigwarden::verify::KeyError;
+use sigwarden::verify::{EvidenceTerms, KeyError, TrustRoot};
 use sigwarden_testkit::Key;
 use sigwarden_testkit::forge::pem;
 use sigwarden_testkit::run::{entry, rule, settings};
@@ -497,7 +497,7 @@ fn private_keys_are_named_and_never_shown() {
 #[test]
 fn the_same_key_twice() {
     let (a, b) = (Key::new("a"), Key::new("b"));
-    let words = format!("the same key as {ENTRY}; each signer counts once");
+    let words = format!("the same signer as {ENTRY}; each signer counts once");
     let problem = |first: &str| Problem::DuplicateKey { first: first.to_owned() };
     let other_spelling = |text: &str| json!({"keys": {"publicKeys": text, "rekor": {"ignoreTlog": true}}});
     let second = "verifyImages[0].attestors[0].entries[1]";
@@ -518,7 +518,7 @@ fn the_same_key_twice() {
         &with_keys(&format!("{}{}{}", a.pem(), b.pem(), a.compressed_pem())),
         &format!("{ENTRY} key 3"),
         &problem(&first),
-        &format!("the same key as {first}; each signer counts once"),
+        &format!("the same signer as {first}; each signer counts once"),
     );
     // In a set within the set, where a signer would be counted by both.
     let nested = json!({"attestor": {"count": 1, "entries": [entry(&b), entry(&a)]}});
@@ -533,27 +533,35 @@ fn the_same_key_twice() {
     accepted(&with("/verifyImages/0/attestors", sets));
 }
 
+/// What the only signer of the settings must come with.
+fn evidence(settings: &Value) -> EvidenceTerms {
+    let settings = accepted(settings);
+    let rule = settings.rules().iter().next().unwrap();
+    let signers: Vec<_> = rule.attestors.iter().flat_map(|set| set.signers()).collect();
+    let [signer] = signers.as_slice() else { panic!("{signers:?}") };
+    signer.terms.evidence.clone()
+}
+
 #[test]
 fn rekor_is_required_until_it_is_switched_off() {
-    let words = "this version cannot verify Rekor entries; write `rekor: {ignoreTlog: true}` to accept signatures \
-                 by this key without one";
     let at = "/verifyImages/0/attestors/0/entries/0/keys";
+    let required = EvidenceTerms { log: true, ..EvidenceTerms::default() };
     for settings in [
         without("/verifyImages/0/attestors/0/entries/0/keys/rekor"),
         with(&format!("{at}/rekor"), json!({})),
         with(&format!("{at}/rekor"), json!({"ignoreTlog": false})),
-        with(&format!("{at}/rekor"), json!({"url": "https://rekor.sigstore.dev"})),
+        with(&format!("{at}/rekor"), json!({"url": ""})),
     ] {
-        refused(&settings, KEYS, &Problem::RekorNotSupported, words);
+        assert_eq!(evidence(&settings), required, "{settings}");
     }
-    let with_url = json!({"ignoreTlog": true, "url": ""});
-    let settings = accepted(&with(&format!("{at}/rekor"), with_url));
+    assert_eq!(evidence(&good()), EvidenceTerms::default());
     assert_eq!(
-        settings.warnings(),
-        [format!(
-            "{KEYS}.rekor.url: has no effect; a policy asks no log; entries are verified from the signature alone"
-        )]
+        EvidenceTerms::default(),
+        EvidenceTerms { log: false, timestamp: false, sct: false, trust: TrustRoot::public_good() }
     );
+    // A log that is named is one log of the trust root, not all of them.
+    let named = evidence(&with(&format!("{at}/rekor"), json!({"url": "https://rekor.sigstore.dev"})));
+    assert!(named.log && named.trust != required.trust);
 }
 
 #[test]

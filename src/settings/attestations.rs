@@ -124,7 +124,7 @@ mod tests {
     /// The attestations parsed; whoever attested cannot be verified yet, which is not asked here.
     fn parsed(attestations: &Value) -> NonEmpty<DeclaredAttestation> {
         let notes = Notes::default();
-        let context = Context { rule: "settings", repository: None };
+        let context = Context { rule: "settings", repository: None, trust: TrustRoot::public_good() };
         parse(Node::root(attestations, &notes), &context).unwrap()
     }
 

@@ -3,7 +3,7 @@
 use super::error::{Problem, SettingsError};
 use super::fields::{ATTESTOR_SET, ENTRY, KEYS, OBJECT};
 use super::reader::{Mapping, Node};
-use super::trust::{self, Signers};
+use super::trust::{self, Signers, Trust};
 use super::{certificates, keyless, keyring};
 use crate::image::Repository;
 use crate::limits::{MAX_ANNOTATIONS, MAX_ATTESTOR_DEPTH, MAX_ENTRIES};
@@ -11,7 +11,7 @@ use crate::requirement::{
     DeclaredEntry, DeclaredSet, KeySource, KeySourceKind, NonEmpty, SignatureTerms, SignerRequirement,
     check_hash, signers,
 };
-use crate::verify::{EvidenceTerms, HashAlgorithm, PublicKey, TrustRoot};
+use crate::verify::{EvidenceTerms, HashAlgorithm, PublicKey};
 
 /// What the entries of one rule have in common.
 pub(super) struct Context<'c> {
@@ -20,15 +20,15 @@ pub(super) struct Context<'c> {
     /// Where the rule's signatures are kept.
     pub(super) repository: Option<Repository>,
     /// Whom the rule's entries believe, unless they say otherwise.
-    pub(super) trust: TrustRoot,
+    pub(super) trust: Trust,
 }
 
 /// Parses the `attestors` of a rule: at least one set.
 pub(super) fn parse(attestors: Node<'_>, context: &Context<'_>) -> Result<Vec<DeclaredSet>, SettingsError> {
-    let sets = attestors.list(MAX_ENTRIES)?.into_iter();
+    let sets = attestors.clone().list(MAX_ENTRIES)?.into_iter();
     let sets = sets.map(|set| attestor_set(set, context, 1)).collect::<Result<Vec<_>, _>>()?;
     for set in &sets {
-        check_signers_differ(&set.signers(), context.rule)?;
+        check_signers_differ(&set.signers(), context.rule, &attestors)?;
     }
     Ok(sets)
 }
@@ -83,6 +83,7 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
         }
         return Ok(vec![DeclaredEntry::Set(attestor_set(inner, context, depth.saturating_add(1))?)]);
     }
+    let hash = algorithm(&entry)?;
     let terms = SignatureTerms {
         annotations: annotations(&entry)?,
         known_annotations: known_annotations(&entry)?,
@@ -91,7 +92,7 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
             None => context.repository.clone(),
         },
         not_after: None,
-        hash: algorithm(&entry)?.map(|(_, hash)| hash),
+        hash: hash.as_ref().map(|(_, hash)| *hash),
         evidence: EvidenceTerms::default(),
     };
     let signer = match kind {
@@ -99,6 +100,10 @@ fn entry(node: Node<'_>, context: &Context<'_>, depth: usize) -> Result<Vec<Decl
         "certificates" => certificates::signer(inner, place, terms, &context.trust)?,
         _ => return keys_entry(&entry, inner, place, terms, &context.trust),
     };
+    if let (Some((node, _)), Some(key)) = (&hash, signer.identity.key()) {
+        let key = core::slice::from_ref(key);
+        check_hash(key, &signer.terms).map_err(|error| node.error(error.into()))?;
+    }
     Ok(vec![DeclaredEntry::Signer(signer)])
 }
 
@@ -107,7 +112,7 @@ fn keys_entry(
     node: Node<'_>,
     place: String,
     mut terms: SignatureTerms,
-    trust: &TrustRoot,
+    trust: &Trust,
 ) -> Result<Vec<DeclaredEntry>, SettingsError> {
     let keys = node.mapping(&KEYS)?;
     let hash = hash(entry, &keys)?;
@@ -257,13 +262,27 @@ pub(super) fn repository(node: &Node<'_>) -> Result<Repository, SettingsError> {
     Repository::parse(text).map_err(|error| node.error(Problem::Repository { found: text.to_owned(), error }))
 }
 
-/// `count` counts signers: one key in two entries would count one signer twice.
-pub(super) fn check_signers_differ(signers: &[&SignerRequirement], rule: &str) -> Result<(), SettingsError> {
+/// `count` counts signers: one key in two entries, or one identity, would count one signer twice. An identity that
+/// several may have, written twice, is met by two of them.
+pub(super) fn check_signers_differ(
+    signers: &[&SignerRequirement],
+    rule: &str,
+    list: &Node<'_>,
+) -> Result<(), SettingsError> {
     for (index, signer) in signers.iter().enumerate() {
-        let earlier = signers.iter().take(index).find(|earlier| earlier.identity == signer.identity);
-        if let Some(earlier) = earlier {
-            let problem = Problem::DuplicateKey { first: format!("{rule}.{}", earlier.place) };
-            return Err(SettingsError::at(format!("{rule}.{}", signer.place), problem));
+        let is_same = |earlier: &&&SignerRequirement| {
+            let key = signer.identity.key();
+            earlier.identity == signer.identity || (key.is_some() && earlier.identity.key() == key)
+        };
+        if let Some(earlier) = signers.iter().take(index).find(is_same) {
+            let (path, first) = (format!("{rule}.{}", signer.place), format!("{rule}.{}", earlier.place));
+            if !signer.identity.is_several() {
+                return Err(SettingsError::at(path, Problem::DuplicateKey { first }));
+            }
+            list.remark_at(
+                &path,
+                &format!("the same as {first}; where both count, two signers must have signed"),
+            );
         }
     }
     Ok(())

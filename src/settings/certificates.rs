@@ -3,16 +3,16 @@
 use super::error::SettingsError;
 use super::fields::CERTIFICATES;
 use super::reader::Node;
-use super::trust::{self, Signers};
+use super::trust::{self, Signers, Trust};
 use crate::requirement::{RequiredIdentity, SignatureTerms, SignerRequirement};
-use crate::verify::{OwnCertificates, TrustRoot};
+use crate::verify::OwnCertificates;
 
 /// Parses the `certificates` of an attestor entry.
 pub(super) fn signer(
     node: Node<'_>,
     place: String,
     mut terms: SignatureTerms,
-    trust: &TrustRoot,
+    trust: &Trust,
 ) -> Result<SignerRequirement, SettingsError> {
     let certificates = node.mapping(&CERTIFICATES)?;
     certificates.at_least_one(["cert", "certChain"])?;

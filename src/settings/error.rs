@@ -226,8 +226,8 @@ pub enum Problem {
         /// The hash there.
         wanted: HashAlgorithm,
     },
-    /// The same key twice in one set, where two signers are counted.
-    #[error("the same key as {first}; each signer counts once")]
+    /// The same key or identity twice in one set, where two signers are counted.
+    #[error("the same signer as {first}; each signer counts once")]
     DuplicateKey {
         /// The path of the first.
         first: String,

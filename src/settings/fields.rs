@@ -313,7 +313,7 @@ pub(super) static REKOR: Table = Table {
         field(
             "ignoreTlog",
             Implemented(Boolean),
-            "Accept signatures without a log entry; `false` by default.",
+            "Accept signatures without a log entry; `false` by default. Those of identities need a timestamp then.",
         ),
         field(
             "url",
@@ -337,7 +337,8 @@ pub(super) static CTLOG: Table = Table {
         field(
             "tsaCertChain",
             Implemented(Text),
-            "The PEM certificates of the timestamp authority, in place of the built-in one.",
+            "The PEM certificates of a timestamp authority, its own first, in place of the built-in one. Signatures must have a \
+             timestamp by it; those of identities only where no log entry is required.",
         ),
     ],
 };
@@ -357,7 +358,7 @@ pub(super) static KEYLESS: Table = Table {
         field(
             "additionalExtensions",
             Implemented(Mapping(&EXTENSIONS)),
-            "What else the certificate must say of the GitHub workflow.",
+            "What else the certificate must say of the GitHub workflow; `*` and `?` are wildcards.",
         ),
         field(
             "roots",
@@ -392,7 +393,7 @@ pub(super) static CERTIFICATES: Table = Table {
             "The certificates above it in PEM; alone, whoever they certify.",
         ),
         field("rekor", Implemented(Mapping(&REKOR)), "Whether a transparency-log entry is required."),
-        field("ctlog", Implemented(Mapping(&CTLOG)), "The certificate-transparency log, and timestamps."),
+        field("ctlog", Implemented(Mapping(&CTLOG)), "Of no use to them, but for `tsaCertChain`."),
     ],
 };
 

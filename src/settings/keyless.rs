@@ -1,14 +1,16 @@
 //! Identities: `keyless`, what verify-image-signatures has in its place, and those that are revoked.
 
+use super::breadth;
 use super::error::{Problem, SettingsError};
 use super::fields::{EXTENSIONS, KEYLESS, REVOKED_IDENTITY};
 use super::kubewarden_fields::{GITHUB, KEYLESS as EXACT, PREFIX};
 use super::reader::{Mapping, Node};
-use super::trust::{self, Signers};
+use super::trust::{self, Signers, Trust};
 use crate::limits::MAX_IDENTITY_CHARS;
 use crate::regex::AnchoredRegex;
 use crate::requirement::{RequiredIdentity, SignatureTerms, SignerRequirement};
-use crate::verify::{Claim, IdentityPattern, TextPattern, TrustRoot};
+use crate::text::Shown;
+use crate::verify::{Claim, IdentityPattern, TextPattern};
 
 /// The names that Kyverno has for Fulcio's extensions, and their numbers (Fulcio's oid-info.md).
 const CLAIMS: [Claim; 5] = [
@@ -27,16 +29,20 @@ pub(super) fn signer(
     node: Node<'_>,
     place: String,
     mut terms: SignatureTerms,
-    trust: &TrustRoot,
+    trust: &Trust,
 ) -> Result<SignerRequirement, SettingsError> {
     let keyless = node.mapping(&KEYLESS)?;
     keyless.at_least_one(["issuer", "issuerRegExp"])?;
     keyless.at_least_one(["subject", "subjectRegExp"])?;
     let identity = IdentityPattern {
-        issuer: patterns(&keyless, ["issuer", "issuerRegExp"], check_somebody)?,
-        subject: patterns(&keyless, ["subject", "subjectRegExp"], check_somebody)?,
+        issuer: patterns(&keyless, ["issuer", "issuerRegExp"], Whose::Wanted)?,
+        subject: patterns(&keyless, ["subject", "subjectRegExp"], Whose::Wanted)?,
         claims: claims(&keyless)?,
     };
+    if is_anybody_on_github(&identity) {
+        let node = keyless.get("subject").or_else(|| keyless.get("subjectRegExp"));
+        node.iter().for_each(|node| node.remark(ANY_OWNER));
+    }
     terms.evidence = trust::evidence(&keyless, Signers::Identities, trust)?;
     Ok(SignerRequirement { place, identity: RequiredIdentity::Keyless(identity), terms })
 }
@@ -45,8 +51,8 @@ pub(super) fn signer(
 pub(super) fn revoked(node: Node<'_>) -> Result<IdentityPattern, SettingsError> {
     let identity = node.mapping(&REVOKED_IDENTITY)?;
     let pattern = IdentityPattern {
-        issuer: patterns(&identity, ["issuer", "issuerRegExp"], check_text)?,
-        subject: patterns(&identity, ["subject", "subjectRegExp"], check_text)?,
+        issuer: patterns(&identity, ["issuer", "issuerRegExp"], Whose::Revoked)?,
+        subject: patterns(&identity, ["subject", "subjectRegExp"], Whose::Revoked)?,
         claims: Vec::new(),
     };
     if pattern.issuer.is_empty() && pattern.subject.is_empty() {
@@ -67,12 +73,16 @@ pub(super) fn prefix(node: Node<'_>) -> Result<RequiredIdentity, SettingsError> 
     let identity = node.mapping(&PREFIX)?;
     let issuer = required(&identity, "issuer")?;
     let (_, prefix) = identity.exactly_one(&["urlPrefix", "url_prefix"])?;
-    let text = prefix.some_text(MAX_IDENTITY_CHARS)?;
+    let text = literal(&prefix)?;
     let host = text.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
     match host {
         // What follows begins with a slash: acme is no prefix of acme-evil.
         Some(host) if !host.is_empty() => {
-            Ok(known(issuer, TextPattern::Below(text.trim_end_matches('/').to_owned())))
+            let subject = TextPattern::Below(text.trim_end_matches('/').to_owned());
+            if issuer == GITHUB_ISSUER && breadth::is_any_github_owner(&subject) {
+                prefix.remark(ANY_OWNER);
+            }
+            Ok(known(issuer, subject))
         }
         _ => Err(wrong(&prefix, text, "write a URL with a host, such as https://github.com/acme/")),
     }
@@ -101,27 +111,107 @@ fn known(issuer: String, subject: TextPattern) -> RequiredIdentity {
     })
 }
 
+/// What an identity is named for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Its signatures count: it must be somebody.
+    Wanted,
+    /// Its signatures count for nothing: to name too few is the hole.
+    Revoked,
+}
+
+/// What is said of a subject that any workflow on GitHub has.
+const ANY_OWNER: &str = "whoever has an account on GitHub can sign as this; write the owner, such as \
+                         https://github.com/acme/*";
+
 /// The patterns of a text with wildcards and of a regular expression, where they are written; both must hold.
 fn patterns(
     identity: &Mapping<'_>,
     [text, regex]: [&'static str; 2],
-    check: for<'v> fn(&Node<'v>, &'static str) -> Result<&'v str, SettingsError>,
+    whose: Whose,
 ) -> Result<Vec<TextPattern>, SettingsError> {
     let mut patterns = Vec::new();
     if let Some(node) = identity.get(text) {
-        patterns.push(TextPattern::Wildcard(check(&node, text)?.to_owned()));
+        let pattern = check_text(&node)?;
+        if pattern.starts_with('^') {
+            return Err(wrong(
+                &node,
+                pattern,
+                if text == "issuer" {
+                    "this is a regular expression; write `issuerRegExp`"
+                } else {
+                    "this is a regular expression; write `subjectRegExp`"
+                },
+            ));
+        }
+        if pattern.contains('\\') || pattern.ends_with('$') {
+            node.remark("this looks like a regular expression; only `*` and `?` have a meaning here");
+        }
+        check_workflow(&node, pattern);
+        patterns.push(checked(&node, pattern, TextPattern::Wildcard(pattern.to_owned()), whose)?);
     }
     if let Some(node) = identity.get(regex) {
-        let source = check(&node, regex)?;
+        let source = check_text(&node)?;
         let parsed = AnchoredRegex::parse(source);
         let parsed =
             parsed.map_err(|error| node.error(Problem::Regex { found: source.to_owned(), error }))?;
-        if !parsed.is_explicit() {
-            node.remark("it must match the whole text; write `.*` at an end where any text may stand");
+        match (parsed.is_explicit(), whose) {
+            (true, _) => {}
+            (false, Whose::Wanted) => node.remark(
+                "it must match the whole text, while Kyverno looks for it anywhere; begin with `^` or `.*`, and \
+                 end with `$` or `.*`, to say which is meant",
+            ),
+            (false, Whose::Revoked) => {
+                return Err(wrong(
+                    &node,
+                    source,
+                    "it must match the whole text; begin with `^` or `.*`, and end with `$` or `.*`",
+                ));
+            }
         }
-        patterns.push(TextPattern::Regex(parsed));
+        patterns.push(checked(&node, source, TextPattern::Regex(parsed), whose)?);
     }
     Ok(patterns)
+}
+
+/// A pattern, unless it is everybody's where that matters.
+fn checked(
+    node: &Node<'_>,
+    written: &str,
+    pattern: TextPattern,
+    whose: Whose,
+) -> Result<TextPattern, SettingsError> {
+    if whose == Whose::Revoked {
+        return Ok(pattern);
+    }
+    check_somebody(node, written)?;
+    if breadth::is_anybody(&pattern) {
+        return Err(wrong(node, written, ANYBODY));
+    }
+    if let Some(name) = breadth::open_end(&pattern) {
+        node.remark(&format!(
+            "it also names others, whose names begin with `{}`; end the name with `/`",
+            Shown(name)
+        ));
+    }
+    Ok(pattern)
+}
+
+/// Whether each workflow on GitHub is meant, whoever owns it.
+fn is_anybody_on_github(identity: &IdentityPattern) -> bool {
+    identity.issuer.iter().all(|issuer| issuer.matches(GITHUB_ISSUER))
+        && identity.subject.iter().all(breadth::is_any_github_owner)
+        && !identity.claims.iter().any(|(claim, _)| claim.name == "githubWorkflowRepository")
+}
+
+/// Says of a repository on GitHub that nothing signs under its name alone.
+fn check_workflow(node: &Node<'_>, subject: &str) {
+    let path = subject.strip_prefix("https://github.com/").unwrap_or_default();
+    if !path.is_empty() && !path.contains(['*', '?', '@']) {
+        node.remark(
+            "no workflow has this name: theirs go on with `/.github/workflows/FILE@REF`; write `*` at the end",
+        );
+    }
 }
 
 fn claims(keyless: &Mapping<'_>) -> Result<Vec<(Claim, String)>, SettingsError> {
@@ -129,41 +219,41 @@ fn claims(keyless: &Mapping<'_>) -> Result<Vec<(Claim, String)>, SettingsError> 
     let extensions = node.mapping(&EXTENSIONS)?;
     let claim = |claim: Claim| {
         let node = extensions.get(claim.name)?;
-        Some(node.some_text(MAX_IDENTITY_CHARS).map(|text| (claim, text.to_owned())))
+        Some(check_text(&node).map(|text| (claim, text.to_owned())))
     };
     CLAIMS.into_iter().filter_map(claim).collect()
 }
 
 fn required(identity: &Mapping<'_>, name: &'static str) -> Result<String, SettingsError> {
-    check_somebody(&identity.required(name)?, name).map(ToOwned::to_owned)
+    let node = identity.required(name)?;
+    let text = literal(&node)?;
+    check_somebody(&node, text)?;
+    if name == "subject" {
+        check_workflow(&node, text);
+    }
+    Ok(text.to_owned())
 }
 
-/// A name that is not everybody's.
-fn check_somebody<'v>(node: &Node<'v>, name: &'static str) -> Result<&'v str, SettingsError> {
-    let text = check_text(node, name)?;
-    let rest = text.trim_start_matches(['^', '(']);
-    let rest = rest.strip_prefix("https://").unwrap_or(rest);
-    // Nothing but wildcards and what separates them.
-    if !rest.bytes().any(|b| b.is_ascii_alphanumeric()) {
-        return Err(wrong(node, text, "this is anybody; write whose signatures count"));
+/// A text that is compared as it stands.
+fn literal<'v>(node: &Node<'v>) -> Result<&'v str, SettingsError> {
+    let text = check_text(node)?;
+    if text.contains('*') || text.starts_with('^') {
+        node.remark("it is compared as it stands: there are neither wildcards nor regular expressions here");
     }
     Ok(text)
 }
 
-fn check_text<'v>(node: &Node<'v>, name: &'static str) -> Result<&'v str, SettingsError> {
+const ANYBODY: &str = "this is anybody; write whose signatures count";
+
+/// A name that is more than wildcards and what separates them.
+fn check_somebody(node: &Node<'_>, text: &str) -> Result<(), SettingsError> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    if rest.bytes().any(|b| b.is_ascii_alphanumeric()) { Ok(()) } else { Err(wrong(node, text, ANYBODY)) }
+}
+
+fn check_text<'v>(node: &Node<'v>) -> Result<&'v str, SettingsError> {
     let text = node.some_text(MAX_IDENTITY_CHARS)?;
-    if text.contains("{{") {
-        return Err(node.error(Problem::Variable));
-    }
-    match name {
-        "subject" if text.starts_with('^') => {
-            Err(wrong(node, text, "this is a regular expression; write `subjectRegExp`"))
-        }
-        "issuer" if text.starts_with('^') => {
-            Err(wrong(node, text, "this is a regular expression; write `issuerRegExp`"))
-        }
-        _ => Ok(text),
-    }
+    if text.contains("{{") { Err(node.error(Problem::Variable)) } else { Ok(text) }
 }
 
 fn wrong(node: &Node<'_>, found: &str, why: &'static str) -> SettingsError {

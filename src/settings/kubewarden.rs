@@ -7,6 +7,7 @@ use super::error::{Problem, SettingsError};
 use super::kubewarden_fields::{SETTINGS, SIGNATURE};
 use super::native::pattern;
 use super::reader::{Mapping, Node};
+use super::trust::Trust;
 use super::{Mutation, Revoked, Settings, UnmatchedImages, keyless, trust};
 use crate::image::BindingPattern;
 use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
@@ -22,7 +23,7 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
     let modify = settings.boolean_or("modifyImagesWithDigest", true)?;
     let list = settings.required("signatures")?;
     let items = list.clone().list(MAX_RULES)?.into_iter();
-    let trust = trust::trust_root(&settings, &TrustRoot::public_good())?;
+    let trust = Trust::built_in().or_own(&settings)?.root;
     let rules = items.map(|item| signature(item, modify, &trust)).collect::<Result<Vec<_>, _>>()?;
     Ok(Settings {
         rules: NonEmpty::new(rules).ok_or_else(|| list.error(Problem::Empty))?,
@@ -34,6 +35,7 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
         revoked: Revoked::default(),
         exceptions: Vec::new(),
         warnings: Vec::new(),
+        trust_roots: Vec::new(),
     })
 }
 
@@ -47,7 +49,7 @@ fn signature(node: Node<'_>, modify: bool, trust: &TrustRoot) -> Result<Rule, Se
     let entries = entries(kind, &list, &item, &terms, trust)?;
     let entries = NonEmpty::new(entries).ok_or_else(|| list.error(Problem::Empty))?;
     let set = DeclaredSet { place: kind.to_owned(), count: None, entries };
-    check_signers_differ(&set.signers(), &place)?;
+    check_signers_differ(&set.signers(), &place, &list)?;
     Ok(Rule {
         name: RuleName::Place(place),
         images,

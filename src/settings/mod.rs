@@ -5,6 +5,7 @@
 
 mod attestations;
 mod attestors;
+mod breadth;
 mod certificates;
 mod error;
 mod exemptions;
@@ -31,7 +32,7 @@ use crate::limits::MAX_SETTINGS_BYTES;
 use crate::requirement::{DeclaredSet, NonEmpty, Rule, RuleName};
 use crate::verify::TrustRootError;
 use crate::workload::Extractor;
-use reader::{Node, Notes};
+use reader::{Node, Notes, TrustRoots};
 
 /// Checked settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub struct Settings {
     revoked: Revoked,
     exceptions: Vec<Exception>,
     warnings: Vec<String>,
+    trust_roots: TrustRoots,
 }
 
 /// What becomes of an image that no rule names.
@@ -105,24 +107,28 @@ impl Settings {
             // The parser names the fields that do not belong, or the one that is missing.
             (false, false) => native::parse(root)?,
         };
-        Ok(Self { warnings: notes.finish()?, ..settings })
+        let (warnings, trust_roots) = notes.finish()?;
+        Ok(Self { warnings, trust_roots, ..settings })
     }
 
     /// Checks what reading leaves for later, because it takes longer and each evaluation needs little of it: that every
     /// trust root can be used. Pure, as reading is.
     ///
     /// # Errors
-    /// [`SettingsError`] with the path of the entry whose trust root cannot.
+    /// [`SettingsError`] with the path of the trust root that cannot, or of the entry that replaces a part of one.
     pub fn check_trust(&self) -> Result<(), SettingsError> {
+        for (path, root) in &self.trust_roots {
+            root.check().map_err(|error| SettingsError::at(path.clone(), error.into()))?;
+        }
         for (index, rule) in self.rules.iter().enumerate() {
-            for signer in rule.attestors.iter().flat_map(DeclaredSet::signers) {
+            for (place, terms) in rule.attestors.iter().flat_map(DeclaredSet::terms) {
                 let rule = match &rule.name {
                     RuleName::Place(place) => place.clone(),
                     RuleName::Given(_) => format!("verifyImages[{index}]"),
                 };
-                let place = format!("{rule}.{}", signer.place);
-                let error = |error: TrustRootError| SettingsError::at(place, error.into());
-                signer.terms.evidence.trust.check().map_err(error)?;
+                let error =
+                    |error: TrustRootError| SettingsError::at(format!("{rule}.{place}"), error.into());
+                terms.evidence.trust.check().map_err(error)?;
             }
         }
         Ok(())

@@ -7,18 +7,17 @@ use super::exemptions::{exceptions, revoked};
 use super::extractors::extractors;
 use super::fields::{MUTATION, RULE, SETTINGS, SIGNED_IDENTITY};
 use super::reader::{Mapping, Node};
-use super::trust::trust_root;
+use super::trust::Trust;
 use super::{Mutation, Settings, UnmatchedImages};
 use crate::image::{BindingPattern, PatternError, Repository, SkipPattern};
 use crate::limits::{EVALUATION_BUDGET, MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
 use crate::requirement::{DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignedIdentity};
-use crate::verify::TrustRoot;
 
 /// Parses settings in the native dialect.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
     let settings = root.mapping(&SETTINGS)?;
     let list = settings.required("verifyImages")?;
-    let trust = trust_root(&settings, &TrustRoot::public_good())?;
+    let trust = Trust::built_in().or_own(&settings)?;
     let rules = list.clone().list(MAX_RULES)?.into_iter();
     let rules = rules.map(|node| rule(node, &trust)).collect::<Result<Vec<_>, _>>()?;
     check_names_differ(&rules)?;
@@ -43,10 +42,11 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
         revoked: revoked(&settings)?,
         exceptions: exceptions(&settings)?,
         warnings: Vec::new(),
+        trust_roots: Vec::new(),
     })
 }
 
-fn rule(node: Node<'_>, trust: &TrustRoot) -> Result<Rule, SettingsError> {
+fn rule(node: Node<'_>, trust: &Trust) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
     let rule = node.mapping(&RULE)?;
     if let Some(format) = rule.get("type")
@@ -63,7 +63,7 @@ fn rule(node: Node<'_>, trust: &TrustRoot) -> Result<Rule, SettingsError> {
     let context = Context {
         rule: &place,
         repository: rule.get("repository").map(|node| attestors::repository(&node)).transpose()?,
-        trust: trust_root(&rule, trust)?,
+        trust: trust.or_own(&rule)?,
     };
     let mutate_digest = rule.boolean_or("mutateDigest", true)?;
     let child_signatures = match rule.get("childSignatures") {

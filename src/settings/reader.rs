@@ -10,7 +10,10 @@ use super::fields::{Support, Table};
 use crate::image::ImageDigest;
 use crate::limits::BUDGETS;
 use crate::time::Time;
-use crate::verify::PublicKey;
+use crate::verify::{PublicKey, TrustRoot};
+
+/// The trust roots that are written, by their paths.
+pub(super) type TrustRoots = Vec<(String, TrustRoot)>;
 
 /// What is gathered while reading.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ pub(super) struct Notes {
     /// The first thing that is well-formed but cannot be verified by this version: the error where nothing
     /// is wrong otherwise.
     not_yet: RefCell<Option<SettingsError>>,
+    /// The trust roots.
+    trust_roots: RefCell<TrustRoots>,
 }
 
 /// A value and where it stands.
@@ -49,14 +54,14 @@ impl Notes {
         first.get_or_insert_with(|| SettingsError::at(path, Problem::NotYet { what }));
     }
 
-    /// The notes.
+    /// The notes, and the trust roots that are written.
     ///
     /// # Errors
     /// [`Problem::NotYet`] where something was read that cannot be verified.
-    pub(super) fn finish(self) -> Result<Vec<String>, SettingsError> {
+    pub(super) fn finish(self) -> Result<(Vec<String>, TrustRoots), SettingsError> {
         match self.not_yet.into_inner() {
             Some(error) => Err(error),
-            None => Ok(self.notes.into_inner()),
+            None => Ok((self.notes.into_inner(), self.trust_roots.into_inner())),
         }
     }
 }
@@ -94,6 +99,16 @@ impl<'v> Node<'v> {
     /// Says something about it that whoever wrote it may not expect.
     pub(super) fn remark(&self, what: &str) {
         self.notes.add(self.path(), what);
+    }
+
+    /// The same of what stands somewhere else.
+    pub(super) fn remark_at(&self, path: &str, what: &str) {
+        self.notes.add(path, what);
+    }
+
+    /// Keeps that a trust root is written here.
+    pub(super) fn trusts(&self, root: &TrustRoot) {
+        self.notes.trust_roots.borrow_mut().push((self.path().to_owned(), root.clone()));
     }
 
     /// A mapping that is somebody else's format.

@@ -1,10 +1,24 @@
 //! What proves who signed, and when: `rekor`, `ctlog`, `roots`, `trustRoot`.
 
+use serde_json::Value;
+
 use super::error::{Problem, SettingsError};
 use super::fields::{CTLOG, REKOR};
 use super::reader::{Mapping, Node};
-use crate::limits::{MAX_CERTIFICATES, MAX_IDENTITY_CHARS, MAX_KEY_BYTES};
-use crate::verify::{EvidenceTerms, KeyError, OwnTrust, PublicKey, TrustRoot, certificates};
+use crate::limits::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_IDENTITY_CHARS, MAX_TRUST_ROOT_BYTES};
+use crate::verify::{
+    EvidenceTerms, KeyError, OwnCertificates, OwnTrust, PublicKey, TrustRoot, TrustRootError, certificates,
+};
+
+/// Whom the settings believe in some place.
+#[derive(Debug, Clone)]
+pub(super) struct Trust {
+    /// The trust root.
+    pub(super) root: TrustRoot,
+    /// Whether it is written in the settings and names timestamp authorities: then they may stand in for the log. That
+    /// the built-in root names one is no reason to take its word where nobody has asked for it.
+    timestamps: bool,
+}
 
 /// Whose signatures an entry is about, as far as it decides what evidence they need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +35,19 @@ pub(super) enum Signers {
 pub(super) fn evidence(
     holder: &Mapping<'_>,
     signers: Signers,
-    trust: &TrustRoot,
+    trust: &Trust,
 ) -> Result<EvidenceTerms, SettingsError> {
     let mut own = OwnTrust::default();
     let log = log(holder, &mut own)?;
     let ctlog = holder.get("ctlog").map(|node| node.mapping(&CTLOG)).transpose()?;
     let mut sct = signers == Signers::Identities;
     if let Some(ctlog) = &ctlog {
-        let ignored = ctlog.boolean_or("ignoreSCT", false)?;
-        sct = sct && !ignored;
+        if let Some(node) = ctlog.get("ignoreSCT") {
+            if signers != Signers::Identities {
+                node.note("only certificates of identities are listed in such a log");
+            }
+            sct = sct && !node.boolean()?;
+        }
         if let Some(node) = ctlog.get("pubkey") {
             own.ct_keys = Some(ders(&node)?);
             if !sct {
@@ -41,8 +59,8 @@ pub(super) fn evidence(
         }
     }
     // A certificate of Fulcio is valid for minutes: something must prove that it was used in them.
-    let timestamps = own.timestamp_chain.is_some();
-    if signers == Signers::Identities && !log && !timestamps {
+    let own_authority = own.timestamp_chain.is_some();
+    if signers == Signers::Identities && !log && !own_authority && !trust.timestamps {
         return Err(SettingsError::at(format!("{}.rekor.ignoreTlog", holder.path()), Problem::NoProvenTime));
     }
     if signers == Signers::Identities
@@ -50,8 +68,18 @@ pub(super) fn evidence(
     {
         own.roots = Some(pem(&node)?);
     }
-    let timestamp = timestamps && (!log || signers != Signers::Identities);
-    let trust = trust.with(&own).map_err(|error| holder.error(error.into()))?;
+    let timestamp = if signers == Signers::Identities { !log } else { own_authority };
+    let trust = trust.root.with(&own).map_err(|error| {
+        let part = match &error {
+            TrustRootError::NoSuchLog(_) => ".rekor.url",
+            TrustRootError::NamelessLog => ".rekor.pubkey",
+            TrustRootError::Json(_)
+            | TrustRootError::Certificate(_)
+            | TrustRootError::Content(_)
+            | TrustRootError::Empty => "",
+        };
+        SettingsError::at(format!("{}{part}", holder.path()), error.into())
+    })?;
     Ok(EvidenceTerms { log, timestamp, sct, trust })
 }
 
@@ -74,26 +102,49 @@ fn log(holder: &Mapping<'_>, own: &mut OwnTrust) -> Result<bool, SettingsError> 
             return Err(node.error(Problem::TooLong { limit: MAX_IDENTITY_CHARS }));
         }
         // Kyverno's own examples leave it empty.
-        if !url.is_empty() && required {
-            own.log_url = Some(url.to_owned());
+        if !url.is_empty() {
+            if required {
+                own.log_url = Some(url.to_owned());
+            } else {
+                node.note("no log entry is asked for");
+            }
         }
     }
     Ok(required)
 }
 
-/// A trust root in place of the one above.
-pub(super) fn trust_root(holder: &Mapping<'_>, above: &TrustRoot) -> Result<TrustRoot, SettingsError> {
-    let Some(node) = holder.get("trustRoot") else { return Ok(above.clone()) };
-    Ok(TrustRoot::from_json(node.object()?))
+impl Trust {
+    /// What is built in.
+    pub(super) fn built_in() -> Self {
+        Self { root: TrustRoot::public_good(), timestamps: false }
+    }
+
+    /// The `trustRoot` of a mapping, if it has one, in place of this one.
+    pub(super) fn or_own(&self, holder: &Mapping<'_>) -> Result<Self, SettingsError> {
+        let Some(node) = holder.get("trustRoot") else { return Ok(self.clone()) };
+        let json = node.object()?;
+        let root = TrustRoot::from_json(json);
+        if root.json().len() > MAX_TRUST_ROOT_BYTES {
+            return Err(node.error(Problem::TooLong { limit: MAX_TRUST_ROOT_BYTES }));
+        }
+        node.trusts(&root);
+        let authorities = json.get("timestampAuthorities").and_then(Value::as_array);
+        Ok(Self { root, timestamps: authorities.is_some_and(|all| !all.is_empty()) })
+    }
 }
 
 /// The DER of PEM certificates.
 pub(super) fn pem(node: &Node<'_>) -> Result<Vec<Vec<u8>>, SettingsError> {
-    let text = node.some_text(MAX_KEY_BYTES.saturating_mul(MAX_CERTIFICATES))?;
+    // In base64 they take a third more, and a YAML block may indent them.
+    let text = node.some_text(MAX_CERTIFICATE_BYTES.saturating_mul(2).saturating_mul(MAX_CERTIFICATES))?;
     if text.contains("PRIVATE KEY-----") {
         return Err(node.error(KeyError::PrivateKey.into()));
     }
-    certificates(text).map_err(|error| node.error(error.into()))
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let ders = certificates(&lines.join("\n")).map_err(|error| node.error(error.into()))?;
+    // Each is read here once, so that what is wrong with it is said of this field.
+    OwnCertificates::new(None, ders.clone()).map_err(|error| node.error(error.into()))?;
+    Ok(ders)
 }
 
 fn ders(node: &Node<'_>) -> Result<Vec<Vec<u8>>, SettingsError> {

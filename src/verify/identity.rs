@@ -14,7 +14,7 @@ pub struct IdentityPattern {
     pub issuer: Vec<TextPattern>,
     /// Who it must be.
     pub subject: Vec<TextPattern>,
-    /// What else its certificate must say, by Fulcio's extension.
+    /// What else its certificate must say, by Fulcio's extension; `*` and `?` are wildcards, as Kyverno has it.
     pub claims: Vec<(Claim, String)>,
 }
 
@@ -59,6 +59,18 @@ pub(super) enum Mismatch {
 }
 
 impl IdentityPattern {
+    /// Whether only one identity can be this: one issuer and one subject, written out.
+    pub(crate) fn is_one(&self) -> bool {
+        let is_one = |patterns: &[TextPattern]| {
+            patterns.iter().any(|pattern| match pattern {
+                TextPattern::Exact(_) => true,
+                TextPattern::Wildcard(text) => !text.contains(['*', '?']),
+                TextPattern::Regex(_) | TextPattern::Below(_) => false,
+            })
+        };
+        is_one(&self.issuer) && is_one(&self.subject)
+    }
+
     fn names(&self, identity: &Identity) -> bool {
         self.issuer.iter().all(|pattern| pattern.matches(identity.issuer()))
             && self.subject.iter().all(|pattern| pattern.matches(identity.subject()))
@@ -75,7 +87,7 @@ impl IdentityPattern {
         }
         for (claim, wanted) in &self.claims {
             let found = certificate.claim(claim.number)?;
-            if found.as_ref() != Some(wanted) {
+            if !found.as_ref().is_some_and(|found| wildcard(wanted, found)) {
                 return Ok(Some(Mismatch::Claim { name: claim.name, wanted: wanted.clone(), found }));
             }
         }
@@ -94,7 +106,8 @@ impl RevokedSigners {
 }
 
 impl TextPattern {
-    fn matches(&self, text: &str) -> bool {
+    /// Whether a text is what is wanted.
+    pub(crate) fn matches(&self, text: &str) -> bool {
         match self {
             Self::Exact(exact) => text == exact,
             Self::Wildcard(pattern) => wildcard(pattern, text),

@@ -255,7 +255,7 @@ impl OwnCertificates {
     }
 
     /// The key of the signer's certificate, if that is named.
-    pub(in crate::verify) fn key(&self) -> Option<&PublicKey> {
+    pub(crate) fn key(&self) -> Option<&PublicKey> {
         self.leaf.as_ref().map(|(_, key)| key)
     }
 

@@ -104,6 +104,11 @@ impl TrustRoot {
         Self(Rc::new(Shared { json, built: OnceCell::new() }))
     }
 
+    /// The JSON of the TrustedRoot.
+    pub(crate) fn json(&self) -> &str {
+        &self.0.json
+    }
+
     /// Whether it can be used; pure, without a clock.
     ///
     /// # Errors

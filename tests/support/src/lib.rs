@@ -12,6 +12,7 @@
 pub mod fake_registry;
 pub mod forge;
 pub mod objects;
+pub mod people;
 mod primes;
 pub mod run;
 pub mod schema;

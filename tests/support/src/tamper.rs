@@ -322,9 +322,13 @@ fn image_reason(reason: &Reason) -> String {
         attached.malformed_layers.iter().map(|layer| format!("{:?}", layer.part)).collect();
     let payloads: Vec<String> =
         attached.other_payloads.iter().map(|payload| variant(&format!("{payload:?}"))).collect();
+    let because = short.missing.iter().find_map(|missing| missing.because.as_ref());
     let seen = [
-        (attached.for_this_image > 0)
-            .then(|| if attached.malformed > 0 { "MalformedSignature" } else { "WrongKey" }.to_owned()),
+        (attached.for_this_image > 0).then(|| match because {
+            Some(error) => variant(&format!("{error:?}")),
+            None if attached.malformed > 0 => "MalformedSignature".to_owned(),
+            None => "WrongKey".to_owned(),
+        }),
         (!layers.is_empty()).then(|| format!("LayerError({})", layers.join(" "))),
         (!payloads.is_empty()).then(|| payloads.join(" ")),
     ];
