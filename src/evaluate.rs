@@ -1,14 +1,20 @@
 //! The pipeline, one request from end to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::image::{ImageReference, ResolvedImage};
+use crate::attached::Carried;
+use crate::image::{ImageReference, Repository, ResolvedImage};
 use crate::registry::{Clock, Host, Registry, RegistryError};
-use crate::requirement::{AttestorSet, FailureAction, Rule, RuleName};
+use crate::requirement::{
+    AttestorSet, DeclaredAttestation, DeclaredSet, FailureAction, Rule, RuleName, SignatureFormat,
+};
 use crate::rules::{self, Binding};
 use crate::settings::{Settings, UnmatchedImages};
 use crate::verdict::{Accepted, Change, Denied, Failure, ImageOutcome, Outcome, Reason, Verdict};
-use crate::verify::{Attached, Question, RuleProof, VerifiedImage, Verifier};
+use crate::verify::{
+    Attached, Bundles, Met, Question, ReadBundles, RuleProof, Unmet, VerifiedImage, VerifiedSignature,
+    VerifiedStatement, Verifier,
+};
 use crate::workload::{self, AdmissionRequest, ImageSite, Workload};
 
 /// Decides on one request.
@@ -163,51 +169,143 @@ impl Evaluation<'_> {
     }
 
     fn prove(&mut self, rule: &Rule, image: &ResolvedImage) -> Result<RuleProof, Reason> {
-        let mut keys = |source: &_| self.registry.keys(source);
-        let sets = rule.attestors.iter().map(|set| set.resolve(&mut keys)).collect::<Result<Vec<_>, _>>()?;
         let children = if rule.child_signatures { self.registry.children(image)? } else { None };
-        let Some(children) = children else { return self.prove_one(rule, &sets, image) };
+        let Some(children) = children else { return self.prove_one(rule, image) };
         let mut proofs = Vec::new();
         for child in &children {
             let failed = |reason| Reason::Child { digest: *child, reason: Box::new(reason) };
             if self.settings.revoked().digests.contains(child) {
                 return Err(failed(Reason::Revoked));
             }
-            proofs.push(self.prove_one(rule, &sets, &image.child(*child)).map_err(failed)?);
+            proofs.push(self.prove_one(rule, &image.child(*child)).map_err(failed)?);
         }
         RuleProof::of_index(image, &children, proofs).ok_or(Reason::Incomplete)
     }
 
-    fn prove_one(
+    fn prove_one(&mut self, rule: &Rule, image: &ResolvedImage) -> Result<RuleProof, Reason> {
+        let sets = self.resolved(&rule.attestors)?;
+        let signatures = match self.signatures(rule, &sets, image) {
+            Ok(signatures) => signatures,
+            // An image that is only attested is a mistake of its own.
+            Err(Reason::NoSignature { .. })
+                if !rule.attestations.is_empty() && self.is_attested(rule, image) =>
+            {
+                return Err(Reason::AttestedOnly);
+            }
+            Err(reason) => return Err(reason),
+        };
+        let mut attestations = Vec::new();
+        for wanted in &rule.attestations {
+            attestations.push(self.attestation(rule, wanted, image)?);
+        }
+        RuleProof::new(&rule.name, image, signatures, attestations).ok_or(Reason::Incomplete)
+    }
+
+    fn resolved(&mut self, sets: &[DeclaredSet]) -> Result<Vec<AttestorSet>, Reason> {
+        let mut keys = |source: &_| self.registry.keys(source);
+        Ok(sets.iter().map(|set| set.resolve(&mut keys)).collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The signatures that meet the sets: in `.sig` manifests, and where those do not do, in bundle carriers too.
+    fn signatures(
         &mut self,
         rule: &Rule,
         sets: &[AttestorSet],
         image: &ResolvedImage,
-    ) -> Result<RuleProof, Reason> {
+    ) -> Result<Met<VerifiedSignature>, Reason> {
         let mut attached = Attached::new();
-        for signer in sets.iter().flat_map(AttestorSet::signers) {
-            let kept_in = &signer.terms.repository;
-            if attached.contains_key(kept_in) {
-                continue;
+        if rule.format != SignatureFormat::SigstoreBundle {
+            for kept_in in kept_in(sets) {
+                match self.registry.signatures(image, kept_in) {
+                    Ok(manifest) => drop(attached.insert(kept_in.cloned(), manifest)),
+                    Err(RegistryError::NoSuchManifest) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
-            match self.registry.signatures(image, kept_in.as_ref()) {
-                Ok(manifest) => drop(attached.insert(kept_in.clone(), manifest)),
+        }
+        attached.retain(|_, manifest| !manifest.is_empty());
+        let mut bundles = Bundles::new();
+        let in_layers = if sets.is_empty() || !attached.is_empty() {
+            Some(self.ask(rule, sets, image, &attached, &bundles, Verifier::signatures))
+        } else {
+            None
+        };
+        match in_layers {
+            Some(Err(Reason::Unmet(Unmet::Shortfall(_)))) | None
+                if rule.format != SignatureFormat::Cosign => {}
+            Some(decided) => return decided,
+            None => return Err(self.no_signature(image)),
+        }
+        bundles = self.carriers(sets, image, Carried::Signatures)?;
+        match in_layers {
+            Some(decided) if bundles.is_empty() => decided,
+            None if bundles.is_empty() => Err(self.no_signature(image)),
+            _ => self.ask(rule, sets, image, &attached, &bundles, Verifier::signatures),
+        }
+    }
+
+    fn attestation(
+        &mut self,
+        rule: &Rule,
+        wanted: &DeclaredAttestation,
+        image: &ResolvedImage,
+    ) -> Result<Met<VerifiedStatement>, Reason> {
+        let declared: Vec<DeclaredSet> = wanted.attestors.iter().cloned().collect();
+        let sets = self.resolved(&declared)?;
+        let bundles = self.carriers(&sets, image, Carried::Attestations(&wanted.predicate_type))?;
+        self.ask(rule, &sets, image, &Attached::new(), &bundles, |verifier, question, late| {
+            verifier.attestation(question, wanted, late)
+        })
+    }
+
+    fn is_attested(&mut self, rule: &Rule, image: &ResolvedImage) -> bool {
+        rule.attestations.iter().any(|wanted| self.attestation(rule, wanted, image).is_ok())
+    }
+
+    fn carriers(
+        &mut self,
+        sets: &[AttestorSet],
+        image: &ResolvedImage,
+        carried: Carried<'_>,
+    ) -> Result<Bundles, Reason> {
+        let mut bundles = Bundles::new();
+        for kept_in in kept_in(sets) {
+            match self.registry.bundles(image, carried, kept_in) {
+                Ok(carrier) => drop(bundles.insert(kept_in.cloned(), ReadBundles::of(&carrier))),
                 Err(RegistryError::NoSuchManifest) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        if attached.values().all(|manifest| manifest.is_empty()) {
-            return Err(Reason::NoSignature);
-        }
+        Ok(bundles)
+    }
+
+    fn no_signature(&mut self, image: &ResolvedImage) -> Reason {
+        Reason::NoSignature { cosign_3: self.registry.has_referrers(image) }
+    }
+
+    fn ask<T>(
+        &mut self,
+        rule: &Rule,
+        sets: &[AttestorSet],
+        image: &ResolvedImage,
+        attached: &Attached,
+        bundles: &Bundles,
+        verify: impl FnOnce(&mut Verifier, &Question<'_>, &dyn Fn() -> bool) -> Result<T, Unmet>,
+    ) -> Result<T, Reason> {
         let question = Question {
-            rule: &rule.name,
             sets,
             signed_identities: &rule.signed_identities,
             image,
-            attached: &attached,
+            attached,
+            bundles,
             revoked: &self.settings.revoked().signers,
             now: self.registry.now(),
         };
-        Ok(self.verifier.verify(&question, &|| self.registry.is_late())?)
+        Ok(verify(&mut self.verifier, &question, &|| self.registry.is_late())?)
     }
+}
+
+/// Where the signatures of those wanted are kept, each place once.
+fn kept_in(sets: &[AttestorSet]) -> BTreeSet<Option<&Repository>> {
+    sets.iter().flat_map(AttestorSet::signers).map(|signer| signer.terms.repository.as_ref()).collect()
 }

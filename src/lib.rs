@@ -17,7 +17,6 @@
 //! know Kubewarden's SDK; [`verify`] knows neither the SDK nor the registry.
 
 pub mod attached;
-pub mod attestation;
 pub mod condition;
 pub mod evaluate;
 #[cfg(target_arch = "wasm32")]

@@ -99,6 +99,12 @@ pub const MAX_TIMESTAMP_CHARS: usize = 64 * 1024;
 /// and a third more in base64.
 pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Bytes of a bundle carrier as the host hands it over, with its manifest.
+pub const MAX_CARRIER_BYTES: usize = MAX_BUNDLE_BYTES + 1024 * 1024;
+
+/// Bundles of one carrier: one for each signer, and old ones beside new.
+pub const MAX_BUNDLES: usize = 100;
+
 /// Log entries of a bundle: cosign and the other clients write one for each log they use, one or two.
 pub const MAX_LOG_ENTRIES: usize = 8;
 

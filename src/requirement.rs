@@ -6,6 +6,9 @@
 use core::fmt::{self, Display, Formatter};
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
+use crate::condition::{Conditions, Moment, Slsa, Unmet};
 use crate::image::{BindingPattern, ImageReference, Repository, SkipPattern};
 use crate::time::Time;
 use crate::verify::{
@@ -21,8 +24,12 @@ pub struct Rule {
     pub images: NonEmpty<BindingPattern>,
     /// The images taken out of this rule, and of this rule only.
     pub skips: Vec<SkipPattern>,
-    /// All of these must be met; at least one.
-    pub attestors: NonEmpty<DeclaredSet>,
+    /// Who must have signed: all of these must be met. Where there are none, there are attestations.
+    pub attestors: Vec<DeclaredSet>,
+    /// What must be attested: all of it. Where there is nothing, there are attestors.
+    pub attestations: Vec<DeclaredAttestation>,
+    /// Where signatures are looked for.
+    pub format: SignatureFormat,
     /// What becomes of an image that does not meet the rule.
     pub action: FailureAction,
     /// Whether a tag is replaced by the digest that was verified.
@@ -33,6 +40,17 @@ pub struct Rule {
     pub child_signatures: bool,
     /// Names that images may have been signed under elsewhere.
     pub signed_identities: Vec<SignedIdentity>,
+}
+
+/// Where signatures are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureFormat {
+    /// In cosign's `.sig` manifest; where that does not do, in a bundle carrier.
+    Any,
+    /// In cosign's `.sig` manifest only.
+    Cosign,
+    /// In a bundle carrier only.
+    SigstoreBundle,
 }
 
 /// What a rule is called: by its `name`, or by its place in the settings.
@@ -88,6 +106,32 @@ pub struct DeclaredSet {
     pub entries: NonEmpty<DeclaredEntry>,
 }
 
+/// An attestation that an image must have: one that is of this type, by these, and says this, all at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredAttestation {
+    /// Where it stands in the rule, for messages.
+    pub place: String,
+    /// The type of its predicate, exactly.
+    pub predicate_type: String,
+    /// All of these must be met; at least one.
+    pub attestors: NonEmpty<DeclaredSet>,
+    /// What its predicate must say.
+    pub conditions: Option<Conditions>,
+    /// What its predicate must say as a provenance.
+    pub slsa: Option<Slsa>,
+}
+
+impl DeclaredAttestation {
+    /// Checks what a predicate says. Who said it is not asked here, nor whether its type is the one wanted.
+    ///
+    /// # Errors
+    /// [`Unmet`] for the first condition that is not met.
+    pub fn check_predicate(&self, predicate: &Value, moment: Moment) -> Result<(), Unmet> {
+        self.slsa.iter().try_for_each(|slsa| slsa.check(predicate))?;
+        self.conditions.iter().try_for_each(|conditions| conditions.check(predicate, moment))
+    }
+}
+
 /// One entry of a declared set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeclaredEntry {
@@ -95,9 +139,6 @@ pub enum DeclaredEntry {
     Signer(SignerRequirement),
     /// A set within the set.
     Set(DeclaredSet),
-    /// Somebody whose signatures this version cannot verify. Settings with such an entry are refused; a set
-    /// with one cannot be resolved.
-    Unverifiable,
     /// Those whose keys an object of the cluster holds; each key is an entry.
     KeysFrom {
         /// Where it stands in the rule, for messages.
@@ -197,6 +238,11 @@ pub struct NonEmpty<T>(Vec<T>);
 pub struct ImpossibleCount;
 
 impl Rule {
+    /// Every set of signers in the rule: of those who must have signed, and of those who must have attested.
+    pub fn all_sets(&self) -> impl Iterator<Item = &DeclaredSet> {
+        self.attestors.iter().chain(self.attestations.iter().flat_map(|attestation| &attestation.attestors))
+    }
+
     /// Whether one of the rule's patterns binds the image, skips aside.
     #[must_use]
     pub fn names(&self, image: &ImageReference) -> bool {
@@ -241,7 +287,6 @@ impl DeclaredSet {
             match entry {
                 DeclaredEntry::Signer(signer) => entries.push(Attestor::Signer(Box::new(signer.clone()))),
                 DeclaredEntry::Set(set) => entries.push(Attestor::Set(set.resolve(keys)?)),
-                DeclaredEntry::Unverifiable => return Err(ImpossibleCount.into()),
                 DeclaredEntry::KeysFrom { place, source, terms } => {
                     let keys = keys(source)?;
                     check_hash(&keys, terms)?;
@@ -263,7 +308,6 @@ impl DeclaredSet {
                 DeclaredEntry::Signer(signer) => vec![(signer.place.as_str(), &signer.terms)],
                 DeclaredEntry::Set(set) => set.terms(),
                 DeclaredEntry::KeysFrom { place, terms, .. } => vec![(place.as_str(), terms)],
-                DeclaredEntry::Unverifiable => Vec::new(),
             })
             .collect()
     }
@@ -277,7 +321,7 @@ impl DeclaredSet {
             .flat_map(|entry| match entry {
                 DeclaredEntry::Signer(signer) => vec![signer],
                 DeclaredEntry::Set(set) => set.signers(),
-                DeclaredEntry::KeysFrom { .. } | DeclaredEntry::Unverifiable => Vec::new(),
+                DeclaredEntry::KeysFrom { .. } => Vec::new(),
             })
             .collect()
     }

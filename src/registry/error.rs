@@ -5,7 +5,7 @@ use core::time::Duration;
 use thiserror::Error;
 
 use super::index::IndexError;
-use crate::attached::ManifestError;
+use crate::attached::{CarrierError, ManifestError};
 use crate::text::Shown;
 
 /// The host's words for a call that failed.
@@ -30,8 +30,8 @@ pub enum RegistryError {
     Unreachable(String),
     /// The host does not let this policy ask.
     #[error(
-        "the policy may not ask the registry; grant it the host capabilities `oci/v1/manifest_digest` and \
-         `oci/v1/oci_manifest`"
+        "the policy may not ask the registry; grant it the host capabilities `oci/v1/manifest_digest`, \
+         `oci/v1/oci_manifest` and `oci/v1/oci_manifest_config`"
     )]
     NotGranted,
     /// Anything else, in the host's words.
@@ -49,6 +49,9 @@ pub enum RegistryError {
     /// A signature manifest that cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A carrier that cannot be used.
+    #[error(transparent)]
+    Carrier(#[from] CarrierError),
     /// An index that cannot be used.
     #[error(transparent)]
     Index(#[from] IndexError),

@@ -24,6 +24,7 @@ impl Host for KubewardenHost {
         let operation = match operation {
             Operation::ManifestDigest => "v1/manifest_digest",
             Operation::Manifest => "v1/oci_manifest",
+            Operation::ManifestAndConfig => "v1/oci_manifest_config",
         };
         call("oci", operation, &Value::from(image))
     }

@@ -20,9 +20,9 @@ pub use host::{KubewardenHost, WallClock};
 pub use index::IndexError;
 pub use keys::KeySourceError;
 
-use crate::attached::SignatureManifest;
+use crate::attached::{BundleCarrier, Carried, SignatureManifest};
 use crate::image::{ImageDigest, ImageReference, Repository, ResolvedImage};
-use crate::limits::{MAX_DIGEST_ANSWER_BYTES, MAX_MANIFEST_BYTES};
+use crate::limits::{MAX_CARRIER_BYTES, MAX_DIGEST_ANSWER_BYTES, MAX_MANIFEST_BYTES};
 use crate::requirement::{KeySource, KeySourceKind};
 use crate::time::Time;
 use crate::verify::PublicKey;
@@ -34,6 +34,8 @@ pub enum Operation {
     ManifestDigest,
     /// The manifest or index of a reference.
     Manifest,
+    /// The manifest of a reference, with its config.
+    ManifestAndConfig,
 }
 
 /// The way to the registry and the cluster. Answers are the host's JSON.
@@ -65,6 +67,7 @@ pub struct Registry<'h> {
     port: Port<'h>,
     digests: Memo<String, ImageDigest, RegistryError>,
     signatures: Memo<String, SignatureManifest, RegistryError>,
+    carriers: Memo<String, BundleCarrier, RegistryError>,
     children: Memo<String, Option<Vec<ImageDigest>>, RegistryError>,
     keys: Memo<KeySource, Vec<PublicKey>, KeySourceError>,
 }
@@ -84,6 +87,7 @@ impl<'h> Registry<'h> {
             port: Port { host, clock, budget },
             digests: Memo::new(),
             signatures: Memo::new(),
+            carriers: Memo::new(),
             children: Memo::new(),
             keys: Memo::new(),
         }
@@ -140,6 +144,32 @@ impl<'h> Registry<'h> {
         remember(&mut self.signatures, asked.clone(), || {
             Ok(SignatureManifest::parse(&port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES)?)?)
         })
+    }
+
+    /// The bundles of an image in a carrier, beside it or in another repository.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoSuchManifest`] when there is no such tag; any other [`RegistryError`] when
+    /// that cannot be told.
+    pub fn bundles(
+        &mut self,
+        image: &ResolvedImage,
+        carried: Carried<'_>,
+        kept_in: Option<&Repository>,
+    ) -> Result<BundleCarrier, RegistryError> {
+        let asked = format!("{}:{}", kept_in.unwrap_or(image.repository()), carried.tag(image.digest()));
+        let port = self.port;
+        remember(&mut self.carriers, asked.clone(), || {
+            let answer = port.ask(Operation::ManifestAndConfig, &asked, MAX_CARRIER_BYTES)?;
+            Ok(BundleCarrier::parse(&answer)?)
+        })
+    }
+
+    /// Whether something is stored under the tag that lists what refers to an image, where a registry has no other
+    /// way: what cosign 3 signs by default. Errors are no.
+    pub fn has_referrers(&mut self, image: &ResolvedImage) -> bool {
+        let asked = format!("{}:sha256-{}", image.repository(), image.digest().hex());
+        self.port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES).is_ok()
     }
 
     /// The images of an index, or nothing where the image is no index.

@@ -1,29 +1,19 @@
-//! `attestations`, their conditions and `slsa`. None of it can be verified yet.
+//! `attestations`, their conditions and `slsa`.
 
 use super::attestors::{self, Context};
 use super::error::{Problem, SettingsError};
 use super::fields::{ATTESTATION, CONDITION, CONDITIONS, SLSA};
 use super::reader::{Mapping, Node};
-use crate::attestation::DeclaredAttestation;
 use crate::condition::{Block, Condition, ConditionField, Conditions, Operator, Slsa, SlsaError, SlsaField};
 use crate::limits::{MAX_CONDITIONS, MAX_IDENTITY_CHARS};
-use crate::requirement::{DeclaredEntry, DeclaredSet, NonEmpty};
-
-/// A set that nothing meets, for a rule whose attestations are well-formed.
-pub(super) fn parse_set(list: Node<'_>, context: &Context<'_>) -> Result<DeclaredSet, SettingsError> {
-    parse(list, context)?;
-    let entries = NonEmpty::one(DeclaredEntry::Unverifiable);
-    Ok(DeclaredSet { place: "attestations".to_owned(), count: None, entries })
-}
+use crate::requirement::{DeclaredAttestation, NonEmpty};
 
 /// Parses the `attestations` of a rule, at least one.
 pub(super) fn parse(
     list: Node<'_>,
     context: &Context<'_>,
-) -> Result<NonEmpty<DeclaredAttestation>, SettingsError> {
-    let empty = list.error(Problem::Empty);
-    let all = list.list(MAX_CONDITIONS)?.into_iter().map(|node| attestation(node, context));
-    NonEmpty::new(all.collect::<Result<_, _>>()?).ok_or(empty)
+) -> Result<Vec<DeclaredAttestation>, SettingsError> {
+    list.list(MAX_CONDITIONS)?.into_iter().map(|node| attestation(node, context)).collect()
 }
 
 fn attestation(node: Node<'_>, context: &Context<'_>) -> Result<DeclaredAttestation, SettingsError> {
@@ -122,7 +112,7 @@ mod tests {
     }
 
     /// The attestations parsed; whoever attested cannot be verified yet, which is not asked here.
-    fn parsed(attestations: &Value) -> NonEmpty<DeclaredAttestation> {
+    fn parsed(attestations: &Value) -> Vec<DeclaredAttestation> {
         let notes = Notes::default();
         let context = Context { rule: "settings", repository: None, trust: TrustRoot::public_good() };
         parse(Node::root(attestations, &notes), &context).unwrap()

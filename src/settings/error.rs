@@ -62,12 +62,6 @@ pub enum Problem {
         /// What to do instead.
         instead: &'static str,
     },
-    /// Something well-formed that this version cannot verify. Whatever else is wrong is said first.
-    #[error("well-formed, but this version cannot verify {what}")]
-    NotYet {
-        /// What.
-        what: &'static str,
-    },
     /// A field that must be there.
     #[error("missing; {what} must have it")]
     Missing {

@@ -33,8 +33,6 @@ pub(super) enum Support<S> {
     Implemented(S),
     /// It is accepted and has no effect, which a warning says, with this reason.
     Inert(&'static str),
-    /// It is checked, and refused with this word for what cannot be verified yet.
-    NotYet(&'static str, S),
     /// It is refused, with what to do instead.
     Refused(&'static str),
 }
@@ -70,7 +68,7 @@ pub(super) enum Shape {
 }
 
 use Shape::{Any, Boolean, Choice, Count, List, ListMap, Mapping, Object, Text, TextMap, Texts, TextsMap};
-use Support::{Implemented, Inert, NotYet, Refused};
+use Support::{Implemented, Inert, Refused};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) const fn field(name: &'static str, support: Support<Shape>, doc: &'static str) -> Field {
@@ -83,7 +81,6 @@ pub(super) const fn field(name: &'static str, support: Support<Shape>, _doc: &'s
     let support = match support {
         Implemented(_) => Implemented(()),
         Inert(why) => Inert(why),
-        NotYet(what, _) => NotYet(what, ()),
         Refused(instead) => Refused(instead),
     };
     Field { name, support }
@@ -146,7 +143,8 @@ pub(super) static RULE: Table = Table {
         field(
             "type",
             Implemented(Choice(&["Cosign", "SigstoreBundle"])),
-            "The signature format: `Cosign`, the default. `SigstoreBundle` cannot be verified yet.",
+            "Where signatures are looked for: `Cosign` in the `.sig` manifest, `SigstoreBundle` in the bundle carrier; by default in \
+             the first and, where that does not do, in the second.",
         ),
         field(
             "failureAction",
@@ -186,7 +184,7 @@ pub(super) static RULE: Table = Table {
         field("useCache", Inert("nothing is cached between requests"), "Kyverno's."),
         field(
             "attestations",
-            NotYet("attestations", List(&ATTESTATION)),
+            Implemented(List(&ATTESTATION)),
             "What must be attested of the image, and by whom; a rule has `attestors`, `attestations` or both.",
         ),
         field(

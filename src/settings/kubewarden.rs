@@ -12,8 +12,8 @@ use super::{Mutation, Revoked, Settings, UnmatchedImages, keyless, trust};
 use crate::image::BindingPattern;
 use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
 use crate::requirement::{
-    DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, RequiredIdentity, Rule, RuleName, SignatureTerms,
-    SignerRequirement, signers,
+    DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, RequiredIdentity, Rule, RuleName, SignatureFormat,
+    SignatureTerms, SignerRequirement, signers,
 };
 use crate::verify::{EvidenceTerms, OwnCertificates, TrustRoot};
 
@@ -54,7 +54,9 @@ fn signature(node: Node<'_>, modify: bool, trust: &TrustRoot) -> Result<Rule, Se
         name: RuleName::Place(place),
         images,
         skips: Vec::new(),
-        attestors: NonEmpty::one(set),
+        attestors: vec![set],
+        attestations: Vec::new(),
+        format: SignatureFormat::Any,
         action: FailureAction::Enforce,
         mutate_digest: modify,
         // Where it does not modify images, today's policy accepts tags; the answer carries a warning.

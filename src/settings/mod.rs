@@ -107,7 +107,7 @@ impl Settings {
             // The parser names the fields that do not belong, or the one that is missing.
             (false, false) => native::parse(root)?,
         };
-        let (warnings, trust_roots) = notes.finish()?;
+        let (warnings, trust_roots) = notes.finish();
         Ok(Self { warnings, trust_roots, ..settings })
     }
 
@@ -121,7 +121,7 @@ impl Settings {
             root.check().map_err(|error| SettingsError::at(path.clone(), error.into()))?;
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            for (place, terms) in rule.attestors.iter().flat_map(DeclaredSet::terms) {
+            for (place, terms) in rule.all_sets().flat_map(DeclaredSet::terms) {
                 let rule = match &rule.name {
                     RuleName::Place(place) => place.clone(),
                     RuleName::Given(_) => format!("verifyImages[{index}]"),

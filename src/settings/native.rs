@@ -11,7 +11,7 @@ use super::trust::Trust;
 use super::{Mutation, Settings, UnmatchedImages};
 use crate::image::{BindingPattern, PatternError, Repository, SkipPattern};
 use crate::limits::{EVALUATION_BUDGET, MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
-use crate::requirement::{DeclaredSet, FailureAction, NonEmpty, Rule, RuleName, SignedIdentity};
+use crate::requirement::{FailureAction, NonEmpty, Rule, RuleName, SignatureFormat, SignedIdentity};
 
 /// Parses settings in the native dialect.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
@@ -49,11 +49,13 @@ pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
 fn rule(node: Node<'_>, trust: &Trust) -> Result<Rule, SettingsError> {
     let place = node.path().to_owned();
     let rule = node.mapping(&RULE)?;
-    if let Some(format) = rule.get("type")
-        && format.choice(&[("Cosign", false), ("SigstoreBundle", true)])?
-    {
-        format.not_yet("Sigstore bundles");
-    }
+    let format = match rule.get("type") {
+        Some(node) => node.choice(&[
+            ("Cosign", SignatureFormat::Cosign),
+            ("SigstoreBundle", SignatureFormat::SigstoreBundle),
+        ])?,
+        None => SignatureFormat::Any,
+    };
     let references = rule.required("imageReferences")?;
     let images = patterns(&references, BindingPattern::parse)?;
     let skips = match rule.get("skipImageReferences") {
@@ -65,6 +67,15 @@ fn rule(node: Node<'_>, trust: &Trust) -> Result<Rule, SettingsError> {
         repository: rule.get("repository").map(|node| attestors::repository(&node)).transpose()?,
         trust: trust.or_own(&rule)?,
     };
+    let attestations = match rule.get("attestations") {
+        Some(list) => attestations::parse(list, &context)?,
+        None => Vec::new(),
+    };
+    // What must be signed, or attested: one of the two at least.
+    let attestors = match rule.get("attestors") {
+        None if !attestations.is_empty() => Vec::new(),
+        _ => attestors::parse(rule.required("attestors")?, &context)?,
+    };
     let mutate_digest = rule.boolean_or("mutateDigest", true)?;
     let child_signatures = match rule.get("childSignatures") {
         Some(node) => node.choice(&[("all", true)])?,
@@ -73,7 +84,9 @@ fn rule(node: Node<'_>, trust: &Trust) -> Result<Rule, SettingsError> {
     Ok(Rule {
         name: name(&rule, &place)?,
         skips,
-        attestors: attestors(&rule, &context)?,
+        attestors,
+        attestations,
+        format,
         action: action(&rule, mutate_digest)?,
         mutate_digest,
         verify_digest: rule.boolean_or("verifyDigest", true)?,
@@ -81,18 +94,6 @@ fn rule(node: Node<'_>, trust: &Trust) -> Result<Rule, SettingsError> {
         signed_identities: signed_identities(&rule, &images)?,
         images: NonEmpty::new(images).ok_or_else(|| references.error(Problem::Empty))?,
     })
-}
-
-/// What must be signed and attested, and by whom: one of the two at least.
-fn attestors(rule: &Mapping<'_>, context: &Context<'_>) -> Result<NonEmpty<DeclaredSet>, SettingsError> {
-    let mut sets = Vec::new();
-    if let Some(list) = rule.get("attestations") {
-        sets.push(attestations::parse_set(list, context)?);
-    }
-    if sets.is_empty() || rule.get("attestors").is_some() {
-        sets.extend(attestors::parse(rule.required("attestors")?, context)?);
-    }
-    NonEmpty::new(sets).ok_or_else(|| rule.error(Problem::Empty))
 }
 
 fn name(rule: &Mapping<'_>, place: &str) -> Result<RuleName, SettingsError> {

@@ -20,9 +20,6 @@ pub(super) type TrustRoots = Vec<(String, TrustRoot)>;
 pub(super) struct Notes {
     /// What is legal but has no effect.
     notes: RefCell<Vec<String>>,
-    /// The first thing that is well-formed but cannot be verified by this version: the error where nothing
-    /// is wrong otherwise.
-    not_yet: RefCell<Option<SettingsError>>,
     /// The trust roots.
     trust_roots: RefCell<TrustRoots>,
 }
@@ -49,20 +46,9 @@ impl Notes {
         self.notes.borrow_mut().push(format!("{path}: {note}"));
     }
 
-    fn not_yet(&self, path: &str, what: &'static str) {
-        let mut first = self.not_yet.borrow_mut();
-        first.get_or_insert_with(|| SettingsError::at(path, Problem::NotYet { what }));
-    }
-
     /// The notes, and the trust roots that are written.
-    ///
-    /// # Errors
-    /// [`Problem::NotYet`] where something was read that cannot be verified.
-    pub(super) fn finish(self) -> Result<(Vec<String>, TrustRoots), SettingsError> {
-        match self.not_yet.into_inner() {
-            Some(error) => Err(error),
-            None => Ok((self.notes.into_inner(), self.trust_roots.into_inner())),
-        }
+    pub(super) fn finish(self) -> (Vec<String>, TrustRoots) {
+        (self.notes.into_inner(), self.trust_roots.into_inner())
     }
 }
 
@@ -84,11 +70,6 @@ impl<'v> Node<'v> {
     /// The public keys of a PEM text, at least one.
     pub(super) fn keys(&self) -> Result<Vec<PublicKey>, SettingsError> {
         PublicKey::parse_all(self.text()?).map_err(|error| self.error(error.into()))
-    }
-
-    /// Well-formed, and this version cannot verify it: an error, unless something else is wrong.
-    pub(super) fn not_yet(&self, what: &'static str) {
-        self.notes.not_yet(self.path(), what);
     }
 
     /// Says that it is legal and has no effect.
@@ -288,10 +269,6 @@ impl<'v> Mapping<'v> {
             Some(Support::Implemented(_)) => Ok(()),
             Some(Support::Inert(why)) => {
                 self.notes.add(&self.path_of(name), &format!("has no effect; {why}"));
-                Ok(())
-            }
-            Some(Support::NotYet(what, _)) => {
-                self.notes.not_yet(&self.path_of(name), what);
                 Ok(())
             }
             Some(Support::Refused(instead)) => {

@@ -87,8 +87,6 @@ becomes of it:
 
 - **implemented**: it means here what it means there, or more strictly; [settings.md](settings.md) says how.
 - **no effect**: it is accepted, so that a list can be pasted, and changes nothing. The policy's log says so.
-- **not yet**: it is read and checked, so that a mistake in it is found; settings that are right are then refused,
-  because this version cannot verify what they ask for.
 - **refused**: with what to do instead. Nothing is ignored in silence.
 
 Fields that Kyverno does not have are marked _ours_. What stands around the list in a ClusterPolicy belongs elsewhere:
@@ -137,9 +135,6 @@ fn row(field: &Field, is_ours: bool) -> String {
     let (support, detail) = match &field.support {
         Support::Implemented(_) => ("implemented", String::new()),
         Support::Inert(why) => ("no effect", format!(" Accepted with a note in the policy's log: {why}.")),
-        Support::NotYet(what, _) => {
-            ("not yet", format!(" Checked, then refused: this version cannot verify {what}."))
-        }
         Support::Refused(instead) => ("refused", format!(" Instead: {instead}.")),
     };
     let ours = if is_ours { " _Ours._" } else { "" };
@@ -155,7 +150,7 @@ fn mapping(table: &Table) -> Value {
 /// The schema of a field; nothing for one that is refused.
 fn property(field: &Field) -> Option<Value> {
     let mut schema = match &field.support {
-        Support::Implemented(shape) | Support::NotYet(_, shape) => self::shape(shape),
+        Support::Implemented(shape) => self::shape(shape),
         Support::Inert(_) => json!({"deprecated": true}),
         Support::Refused(_) => return None,
     };

@@ -3,7 +3,7 @@
 use super::{Denied, Failure, Reason};
 use crate::limits::{MAX_MESSAGE_CHARS, MAX_SHOWN_IDENTITIES};
 use crate::text::{Shown, counted, cut};
-use crate::verify::{AttachedSignatures, Identity, MissingSigner, Shortfall, Unmet};
+use crate::verify::{AttachedSignatures, Identity, MissingSigner, Shortfall, Unattested, Unmet};
 use crate::workload::ImageSite;
 
 /// Where the next steps are told at length.
@@ -58,10 +58,16 @@ pub(super) fn line(site: &ImageSite, failure: &Failure) -> String {
 /// The reason in words, and the next step.
 fn reason(reason: &Reason) -> String {
     match reason {
-        Reason::NoSignature => format!(
+        Reason::NoSignature { cosign_3: false } => format!(
             "{reason}. Unsigned, or signed in cosign 3's default format: sign with --new-bundle-format=false \
-             --use-signing-config=false: {COSIGN_3_HELP}"
+             --use-signing-config=false, or publish a carrier: {COSIGN_3_HELP}"
         ),
+        Reason::NoSignature { cosign_3: true } => format!(
+            "{reason}; something is attached in cosign 3's format, where no policy can read it: sign with \
+             --new-bundle-format=false --use-signing-config=false, or publish a carrier: {COSIGN_3_HELP}"
+        ),
+        Reason::AttestedOnly => format!("{reason}; sign it as well"),
+        Reason::Unmet(Unmet::Unattested(unattested)) => self::unattested(unattested),
         Reason::Unmatched => format!("{reason}; add it to a rule's imageReferences"),
         Reason::Unpinned => format!("{reason}; pin it as NAME:TAG@sha256:…, or set `mutateDigest: true`"),
         Reason::Unmet(Unmet::Shortfall(shortfall)) => self::shortfall(shortfall),
@@ -77,8 +83,27 @@ fn reason(reason: &Reason) -> String {
     }
 }
 
+fn unattested(unattested: &Unattested) -> String {
+    let what = format!("attestation of type `{}`", Shown(&unattested.predicate_type));
+    match (&unattested.condition, &unattested.shortfall) {
+        (Some(condition), _) => format!("{what}: {condition}"),
+        (None, Some(shortfall)) => format!("{what}: {}", self::shortfall(shortfall)),
+        (None, None) => {
+            format!("no {what} that this policy can read; attest it, and publish a carrier: {COSIGN_3_HELP}")
+        }
+    }
+}
+
 fn shortfall(shortfall: &Shortfall) -> String {
     let attached = &shortfall.attached;
+    if !attached.attestations.is_empty() && shortfall.found.is_empty() {
+        let types: Vec<String> =
+            attached.attestations.iter().map(|kind| format!("`{}`", Shown(kind))).collect();
+        return format!(
+            "attested, not signed: what is there is of type {}; sign it as well",
+            types.join(" and ")
+        );
+    }
     if attached.for_this_image == 0 {
         return nothing_for_this_image(attached);
     }
@@ -129,11 +154,20 @@ fn missing_signer(missing: &MissingSigner) -> String {
 }
 
 fn nothing_for_this_image(attached: &AttachedSignatures) -> String {
-    let others = attached.other_payloads.len().saturating_add(attached.malformed_layers.len());
-    let why = match (attached.other_payloads.first(), attached.malformed_layers.first()) {
-        (Some(payload), _) => payload.to_string(),
-        (None, Some(layer)) => layer.to_string(),
-        (None, None) => String::new(),
+    let others = attached
+        .other_payloads
+        .len()
+        .saturating_add(attached.malformed_layers.len())
+        .saturating_add(attached.other_bundles);
+    let why = match (
+        attached.other_payloads.first(),
+        attached.malformed_layers.first(),
+        &attached.bundle_problem,
+    ) {
+        (Some(payload), _, _) => payload.to_string(),
+        (None, Some(layer), _) => layer.to_string(),
+        (None, None, Some(bundle)) => bundle.clone(),
+        (None, None, None) => String::new(),
     };
     format!("{} attached, none for this image: {why}", counted(others, "signature"))
 }

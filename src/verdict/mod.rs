@@ -21,7 +21,7 @@ use crate::workload::{ImageSite, RequestError, RunsNothing, WorkloadError};
 
 /// What is decided on a request.
 #[must_use]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Verdict {
     /// Every image is verified, or needs no verification.
     Accept(Accepted),
@@ -31,10 +31,10 @@ pub enum Verdict {
 
 /// An accepted request: every image site has an outcome, none a failure.
 #[must_use]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Accepted(Why);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 enum Why {
     RunsNothing(RunsNothing),
     Images(Vec<(ImageSite, ImageOutcome)>),
@@ -42,7 +42,7 @@ enum Why {
 
 /// The outcome of one image that does not stand in the way.
 #[must_use]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct ImageOutcome {
     /// The image.
     pub reference: ImageReference,
@@ -66,7 +66,7 @@ pub struct Change {
 }
 
 /// Why an image does not stand in the way.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Outcome {
     /// Every rule that binds it is met.
     Verified(VerifiedImage),
@@ -143,7 +143,13 @@ pub enum Reason {
     Unpinned,
     /// No signature is attached that we can read.
     #[error("no signature this policy can read")]
-    NoSignature,
+    NoSignature {
+        /// Whether something that only cosign 3 writes is stored for the image.
+        cosign_3: bool,
+    },
+    /// What is attested of it is there, and no signature.
+    #[error("attested, not signed: an attestation is no signature of the image")]
+    AttestedOnly,
     /// It is revoked.
     #[error("this image is revoked")]
     Revoked,
@@ -304,7 +310,8 @@ impl Reason {
             Self::Reference(_)
             | Self::Unmatched
             | Self::Unpinned
-            | Self::NoSignature
+            | Self::NoSignature { .. }
+            | Self::AttestedOnly
             | Self::Revoked
             | Self::Keys(
                 KeySourceError::NoField { .. }
@@ -312,7 +319,7 @@ impl Reason {
                 | KeySourceError::TooFewKeys
                 | KeySourceError::Hash(_),
             )
-            | Self::Unmet(Unmet::Shortfall(_)) => Denial::Rejected,
+            | Self::Unmet(Unmet::Shortfall(_) | Unmet::Unattested(_)) => Denial::Rejected,
         }
     }
 }

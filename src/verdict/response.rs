@@ -11,7 +11,7 @@ use super::{Accepted, ImageOutcome, Outcome, Verdict, denial, patch};
 use crate::limits::{MAX_ANNOTATION_CHARS, MAX_WARNING_CHARS, MAX_WARNINGS};
 use crate::settings::SettingsError;
 use crate::text::{Shown, cut};
-use crate::verify::{RuleProof, VerifiedImage, VerifiedSignature};
+use crate::verify::{RuleProof, VerifiedImage, VerifiedSignature, VerifiedStatement};
 use crate::workload::ImageSite;
 
 /// The answer to `validate`.
@@ -80,17 +80,21 @@ fn proofs(site: &ImageSite, image: &ImageOutcome, verified: &VerifiedImage) -> S
     let own_name = verified.image().repository().cosign_name();
     let signature = |signature: &VerifiedSignature| {
         let mut text = signature.signer().to_string();
-        if signature.docker_reference() != own_name {
-            text.push_str(&format!(" as {}", Shown(signature.docker_reference())));
+        if let Some(other) = signature.docker_reference().filter(|name| *name != own_name) {
+            text.push_str(&format!(" as {}", Shown(other)));
         }
         for (name, value) in signature.annotations() {
             text.push_str(&format!(" with {}={}", Shown(name), Shown(value)));
         }
         text
     };
+    let attestation = |attestation: &VerifiedStatement| {
+        format!("{} attesting `{}`", attestation.signer(), Shown(attestation.predicate_type()))
+    };
     let proof = |proof: &RuleProof| {
-        let signatures: Vec<String> = proof.signatures().iter().map(signature).collect();
-        format!("rule {} by {}", proof.rule(), signatures.join(" and "))
+        let mut by: Vec<String> = proof.signatures().iter().map(signature).collect();
+        by.extend(proof.attestations().iter().map(attestation));
+        format!("rule {} by {}", proof.rule(), by.join(" and "))
     };
     let proofs: Vec<String> = verified.proofs().iter().map(proof).collect();
     // The digest is never cut.

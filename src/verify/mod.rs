@@ -30,4 +30,7 @@ pub use sigstore::{
     OwnTrust, TrustRoot, TrustRootError, UnverifiedBundle, certificates,
 };
 pub use statement::{StatementError, VerifiedMessage, VerifiedStatement};
-pub use verifier::{Attached, AttachedSignatures, MissingSigner, Question, Shortfall, Unmet, Verifier};
+pub use verifier::{
+    Attached, AttachedSignatures, Bundles, Met, MissingSigner, Question, ReadBundles, Shortfall, Unattested,
+    Unmet, Verifier,
+};

@@ -1,36 +1,42 @@
 //! What is proven of an image as a whole.
 
-use super::VerifiedSignature;
+use super::{Met, VerifiedSignature, VerifiedStatement};
 use crate::image::{ImageDigest, ResolvedImage};
 use crate::requirement::{Rule, RuleName};
 
 /// One rule met by one image.
 #[must_use]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RuleProof {
     image: ResolvedImage,
     rule: RuleName,
     signatures: Vec<VerifiedSignature>,
+    attestations: Vec<VerifiedStatement>,
 }
 
 /// An image for which every rule that binds it is met.
 #[must_use]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct VerifiedImage {
     image: ResolvedImage,
     proofs: Vec<RuleProof>,
 }
 
 impl RuleProof {
-    /// A rule met by these signatures. `None` where there are none, or one is for another image.
-    pub(super) fn new(
+    /// A rule met by these signatures and attestations. `None` where there are none, or one is for another image.
+    #[must_use]
+    pub fn new(
         rule: &RuleName,
         image: &ResolvedImage,
-        signatures: Vec<VerifiedSignature>,
+        signatures: Met<VerifiedSignature>,
+        attestations: Vec<Met<VerifiedStatement>>,
     ) -> Option<Self> {
-        let all_for_this = signatures.iter().all(|signature| signature.digest() == image.digest());
-        let proven = all_for_this && !signatures.is_empty();
-        proven.then(|| Self { image: image.clone(), rule: rule.clone(), signatures })
+        let signatures = signatures.into_inner();
+        let attestations: Vec<_> = attestations.into_iter().flat_map(Met::into_inner).collect();
+        let all_for_this = signatures.iter().all(|signature| signature.digest() == image.digest())
+            && attestations.iter().all(|attestation| attestation.digest() == image.digest());
+        let proven = all_for_this && !(signatures.is_empty() && attestations.is_empty());
+        proven.then(|| Self { image: image.clone(), rule: rule.clone(), signatures, attestations })
     }
 
     /// A rule met by an index, because it is met by each image in it. `None` where an image has no proof,
@@ -43,7 +49,8 @@ impl RuleProof {
         };
         let proven = !children.is_empty() && children.iter().all(is_met);
         let signatures = proofs.iter().flat_map(|proof| proof.signatures.clone()).collect();
-        proven.then(|| Self { image: index.clone(), rule, signatures })
+        let attestations = proofs.iter().flat_map(|proof| proof.attestations.clone()).collect();
+        proven.then(|| Self { image: index.clone(), rule, signatures, attestations })
     }
 
     /// The rule that is met.
@@ -52,7 +59,12 @@ impl RuleProof {
         &self.rule
     }
 
-    /// The signatures that meet it; at least one.
+    /// The attestations that meet it; where there are none, there are signatures.
+    pub fn attestations(&self) -> &[VerifiedStatement] {
+        &self.attestations
+    }
+
+    /// The signatures that meet it; where there are none, there are attestations.
     pub fn signatures(&self) -> &[VerifiedSignature] {
         &self.signatures
     }

@@ -8,7 +8,7 @@ use super::identity::Mismatch;
 use super::key::NotByKey;
 use super::quorum::Signer;
 use super::sigstore::{Enclosed, EvidenceError, Identity, Signed, SigningCertificate};
-use super::{IdentityPattern, PublicKey, RevokedSigners, StatementError};
+use super::{IdentityPattern, PublicKey, RevokedSigners, StatementError, VerifiedStatement};
 use crate::attached::UnverifiedSignature;
 use crate::image::ImageDigest;
 use crate::payload::Payload;
@@ -21,11 +21,14 @@ use crate::time::Time;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedSignature {
     digest: ImageDigest,
-    docker_reference: String,
+    docker_reference: Option<String>,
     annotations: BTreeMap<String, String>,
     signer: Signer,
     proven_time: Option<Time>,
 }
+
+/// The type of a statement that is a signature of an image, as cosign 3 writes it.
+pub(super) const SIGNATURE_TYPE: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// Why a signature was not accepted for a requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -115,7 +118,7 @@ impl VerifiedSignature {
         }
         Ok(Self {
             digest: payload.digest(),
-            docker_reference: payload.docker_reference().to_owned(),
+            docker_reference: Some(payload.docker_reference().to_owned()),
             annotations: payload.annotations().clone(),
             signer,
             proven_time,
@@ -128,10 +131,21 @@ impl VerifiedSignature {
         self.digest
     }
 
-    /// The repository it was signed under.
+    /// The signature that a statement is, if its type says that it is one and no attestation.
+    pub(super) fn of_statement(statement: &VerifiedStatement) -> Option<Self> {
+        (statement.predicate_type() == SIGNATURE_TYPE).then(|| Self {
+            digest: statement.digest(),
+            docker_reference: None,
+            annotations: statement.annotations(),
+            signer: statement.signer().clone(),
+            proven_time: statement.proven_time(),
+        })
+    }
+
+    /// The repository it was signed under; a signature in a bundle names none.
     #[must_use]
-    pub fn docker_reference(&self) -> &str {
-        &self.docker_reference
+    pub fn docker_reference(&self) -> Option<&str> {
+        self.docker_reference.as_deref()
     }
 
     /// The annotations that are signed with it.

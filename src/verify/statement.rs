@@ -175,6 +175,13 @@ impl VerifiedStatement {
         &self.statement.predicate
     }
 
+    /// The annotations, as far as they are texts, of the subject that is this image.
+    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
+        let subjects = self.statement.subjects.iter().filter(|subject| subject.digest == Some(self.digest));
+        let annotations = subjects.flat_map(|subject| &subject.annotations);
+        annotations.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+    }
+
     /// Who said it.
     #[must_use]
     pub fn signer(&self) -> &Signer {

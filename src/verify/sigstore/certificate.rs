@@ -150,6 +150,20 @@ impl Certificate {
         self.names.0 == other.names.1
     }
 
+    pub(super) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// Whether its key is of P-256, its point uncompressed (RFC 5480 section 2.1.1).
+    pub(super) fn is_p256(&self) -> bool {
+        /// SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { 4 … } }
+        const BEGINNING: &[u8] = &[
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+            0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+        ];
+        self.spki.starts_with(BEGINNING)
+    }
+
     pub(super) fn key(&self) -> Result<PublicKey, CertificateError> {
         PublicKey::from_spki(&self.spki).map_err(CertificateError::Key)
     }

@@ -16,7 +16,7 @@ use super::error::EvidenceError;
 use super::log::LogEntry;
 use super::record::{Logged, LoggedBy};
 use super::trust::{Built, TrustRoot};
-use super::{chain, keyless, timestamp};
+use super::{chain, keyless, provider, timestamp};
 use crate::attached::Enclosures;
 use crate::image::ImageDigest;
 use crate::limits::MAX_ATTACHED_CERTIFICATES;
@@ -212,7 +212,21 @@ impl SigningCertificate {
         signed: &Signed<'_>,
         required: Option<HashAlgorithm>,
     ) -> Result<(), NotByKey> {
-        let hash = self.key.verify(signed.message, signed.signature, required)?;
+        let hash = match required {
+            // By far the most common: what holds here need not be found out again.
+            None | Some(HashAlgorithm::Sha256)
+                if self.leaf.is_p256()
+                    && provider::verify_p256(
+                        &self.key,
+                        self.leaf.spki(),
+                        signed.message,
+                        signed.signature,
+                    ) =>
+            {
+                HashAlgorithm::Sha256
+            }
+            _ => self.key.verify(signed.message, signed.signature, required)?,
+        };
         self.hash.get_or_init(|| hash);
         Ok(())
     }

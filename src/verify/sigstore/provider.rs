@@ -14,6 +14,7 @@ use sigstore_verify::crypto::{
 use sigstore_verify::types::HashAlgorithm as SigstoreHash;
 
 use crate::limits::MAX_REMEMBERED_SIGNATURES;
+use crate::verify::PublicKey;
 use crate::verify::key::{HashAlgorithm, rsa_verifies};
 
 /// Installs the provider, once in the life of an instance.
@@ -104,6 +105,9 @@ fn ed25519(key: &[u8], data: &[u8], signature: &[u8]) -> Result<()> {
     key.verify_strict(data, &signature).map_err(|_| wrong())
 }
 
+/// What held, by the hash of all that went in.
+static HELD: Mutex<Vec<[u8; 32]>> = Mutex::new(Vec::new());
+
 /// Only what was verified is remembered, so that a hit is never more than a repetition.
 fn remembered(
     scheme: SigningScheme,
@@ -112,23 +116,41 @@ fn remembered(
     signature: &[u8],
     verify: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    static HELD: Mutex<Vec<[u8; 32]>> = Mutex::new(Vec::new());
+    let all = hash_of_all(scheme, key, message, signature);
+    if HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&all) {
+        return Ok(());
+    }
+    verify()?;
+    remember(all);
+    Ok(())
+}
+
+/// Verifies with a P-256 key of ours, and lets the crates know when they ask the same again.
+pub(super) fn verify_p256(key: &PublicKey, spki: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let holds = key.verify(message, signature, Some(HashAlgorithm::Sha256)).is_ok();
+    // A point of P-256 is the end of its SubjectPublicKeyInfo (RFC 5480 section 2.1.1).
+    if holds && let Some(point) = spki.len().checked_sub(65).and_then(|start| spki.get(start..)) {
+        let digest = HashAlgorithm::Sha256.digest(message);
+        remember(hash_of_all(SigningScheme::EcdsaP256Sha256, point, &digest, signature));
+    }
+    holds
+}
+
+fn hash_of_all(scheme: SigningScheme, key: &[u8], message: &[u8], signature: &[u8]) -> [u8; 32] {
     let mut all = Sha256::new_with_prefix(scheme.name());
     for part in [key, message, signature] {
         all.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         all.update(part);
     }
-    let all: [u8; 32] = all.finalize().into();
-    if HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&all) {
-        return Ok(());
-    }
-    verify()?;
+    all.finalize().into()
+}
+
+fn remember(all: [u8; 32]) {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     if held.len() >= MAX_REMEMBERED_SIGNATURES {
         held.clear();
     }
     held.push(all);
-    Ok(())
 }
 
 fn wrong() -> Error {
