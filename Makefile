@@ -144,6 +144,16 @@ live-tests: annotated-policy.wasm host ## Sign fresh images with cosign 2 and 3 
 	hack/live-tests.sh
 	hack/push-tests.sh
 
+# The cases are not part of this repository: SIGWARDEN_TESTDATA says where they are.
+CONFORMANCE := $(TARGET_DIR)/$(WASM_TARGET)/release/sigwarden_conformance.wasm
+
+.PHONY: conformance
+conformance: ## Judge the cases of sigstore-conformance, natively and in the sandbox; SIGWARDEN_TESTDATA=directory
+	@hack/setup-target.sh $(WASM_TARGET)
+	@$(call say,judging the cases of sigstore-conformance)
+	cargo rustc --locked --package sigwarden-conformance --lib --crate-type cdylib --target $(WASM_TARGET) --release
+	SIGWARDEN_CONFORMANCE_MODULE="$(CONFORMANCE)" cargo test --workspace --locked --test conformance -- --nocapture --test-threads 1
+
 .PHONY: fixtures
 fixtures: policy.wasm host ## Record the examples anew with real cosign
 	@$(call say,recording the examples)

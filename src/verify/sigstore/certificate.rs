@@ -281,10 +281,13 @@ pub fn certificates(text: &str) -> Result<Vec<Vec<u8>>, CertificateError> {
     let mut rest = text.trim();
     while !rest.is_empty() {
         let (block, after) = rest.split_once(END).ok_or(CertificateError::Pem)?;
-        let base64 = block.strip_prefix(BEGIN).ok_or(CertificateError::Pem)?;
+        let base64 = block.trim_start().strip_prefix(BEGIN).ok_or(CertificateError::Pem)?;
         // Lines of any length, ended and indented in any way: cosign attaches what its user wrote.
         let base64: String = base64.split_ascii_whitespace().collect();
         let der = STANDARD.decode(base64).map_err(|_| CertificateError::Pem)?;
+        if der.is_empty() {
+            return Err(CertificateError::Pem);
+        }
         if der.len() > MAX_CERTIFICATE_BYTES {
             return Err(CertificateError::TooLong);
         }
