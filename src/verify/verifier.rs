@@ -8,7 +8,9 @@ use super::quorum::meet;
 use super::{Identity, RevokedSigners, RuleProof, SignatureError, Signer, VerifiedSignature};
 use crate::attached::{LayerError, SignatureManifest, UnverifiedSignature};
 use crate::image::{Repository, ResolvedImage};
-use crate::limits::{MAX_ASSIGNMENT_STEPS, MAX_PAYLOAD_CANDIDATES, MAX_VERIFICATIONS};
+use crate::limits::{
+    EVIDENCE_VERIFICATIONS, MAX_ASSIGNMENT_STEPS, MAX_PAYLOAD_CANDIDATES, MAX_VERIFICATIONS,
+};
 use crate::payload::{Candidates, Payload, PayloadError};
 use crate::requirement::{AttestorSet, RequiredIdentity, RuleName, SignedIdentity, SignerRequirement};
 use crate::time::Time;
@@ -154,10 +156,7 @@ impl Verifier {
         for (repository, manifest) in question.attached {
             attached.malformed_layers.extend_from_slice(manifest.malformed());
             for signature in manifest.signatures() {
-                if late() {
-                    return Err(Unmet::OutOfTime);
-                }
-                let progress = self.signature(question, &mut wanted, repository.as_ref(), signature)?;
+                let progress = self.signature(question, &mut wanted, repository.as_ref(), signature, late)?;
                 if progress.for_this_image {
                     attached.for_this_image = attached.for_this_image.saturating_add(1);
                     attached.malformed = attached.malformed.saturating_add(usize::from(progress.malformed));
@@ -196,6 +195,7 @@ impl Verifier {
         wanted: &mut [Wanted<'_>],
         repository: Option<&Repository>,
         signature: &UnverifiedSignature,
+        late: &dyn Fn() -> bool,
     ) -> Result<Progress, Unmet> {
         let mut progress = Progress::default();
         for wanted in wanted.iter_mut().filter(|w| w.requirement.terms.repository.as_ref() == repository) {
@@ -207,14 +207,21 @@ impl Verifier {
                 }
             };
             progress.for_this_image = true;
-            self.count()?;
-            match VerifiedSignature::new(
+            if late() {
+                return Err(Unmet::OutOfTime);
+            }
+            self.spend(1)?;
+            let verified = VerifiedSignature::new(
                 wanted.requirement,
                 &payload,
                 signature,
                 question.revoked,
                 question.now,
-            ) {
+            );
+            if wanted.requirement.needs_evidence() && got_to_evidence(&verified) {
+                self.spend(EVIDENCE_VERIFICATIONS)?;
+            }
+            match verified {
                 Ok(verified) => wanted.found.push(verified),
                 Err(SignatureError::WrongKey) => {}
                 Err(SignatureError::Malformed) => progress.malformed = true,
@@ -229,12 +236,25 @@ impl Verifier {
         Ok(progress)
     }
 
-    fn count(&mut self) -> Result<(), Unmet> {
-        if self.verifications >= MAX_VERIFICATIONS {
-            return Err(Unmet::TooManyVerifications);
-        }
-        self.verifications = self.verifications.saturating_add(1);
-        Ok(())
+    fn spend(&mut self, verifications: usize) -> Result<(), Unmet> {
+        self.verifications = self.verifications.saturating_add(verifications);
+        if self.verifications > MAX_VERIFICATIONS { Err(Unmet::TooManyVerifications) } else { Ok(()) }
+    }
+}
+
+/// Whether more than the signature itself was looked at, which is what costs.
+fn got_to_evidence(verified: &Result<VerifiedSignature, SignatureError>) -> bool {
+    match verified {
+        Ok(_)
+        | Err(SignatureError::Evidence(_) | SignatureError::Expired(_) | SignatureError::Annotations) => true,
+        Err(
+            SignatureError::Malformed
+            | SignatureError::WrongKey
+            | SignatureError::NotByCertificate
+            | SignatureError::OtherIdentity(_)
+            | SignatureError::Claim { .. }
+            | SignatureError::Revoked(_),
+        ) => false,
     }
 }
 
