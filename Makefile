@@ -125,6 +125,7 @@ e2e-tests: kwctl annotated-policy.wasm ## Run the examples through the real kwct
 live-tests: policy.wasm host ## Sign fresh images with cosign 2 and 3 in a registry on loopback, and verify them
 	@$(call say,testing against a real registry and real cosign)
 	hack/live-tests.sh
+	hack/publish-tests.sh
 
 .PHONY: fixtures
 fixtures: policy.wasm host ## Record the examples anew with real cosign
