@@ -1,6 +1,7 @@
 //! What the person sees, to the letter, where a signature holds and what proves whose and when does not.
 
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
+#![expect(clippy::indexing_slicing, reason = "the tests' own values")]
 
 use serde_json::{Value, json};
 use sigwarden_testkit::forge::{manifest, payload};
