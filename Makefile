@@ -142,6 +142,7 @@ e2e-tests: kwctl host annotated-policy.wasm ## Run the examples through the real
 live-tests: annotated-policy.wasm host ## Sign fresh images with cosign 2 and 3 in a registry on loopback, and verify them
 	@$(call say,testing against a real registry and real cosign)
 	hack/live-tests.sh
+	hack/publish-tests.sh
 	hack/push-tests.sh
 
 # The cases are not part of this repository: SIGWARDEN_TESTDATA says where they are.

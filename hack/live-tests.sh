@@ -10,6 +10,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=hack/registry.sh
 . "$(dirname "$0")/registry.sh"
+# shellcheck source=hack/mint-live.sh
+. "$(dirname "$0")/mint-live.sh"
 
 PASSED=0 FAILED=0
 
@@ -69,6 +71,12 @@ verdict() {
   local image=$1
   shift
   settings_for "$@" >"$WORK/settings.yml"
+  verdict_by "$image"
+}
+
+# verdict_by IMAGE: the same by the settings in $WORK/settings.yml.
+verdict_by() {
+  local image=$1
   python3 - "$image" "$REPO/e2e-tests/cases/01-signed/request.json" >"$WORK/request.json" <<'PY'
 import json, sys
 request = json.load(open(sys.argv[2]))
@@ -113,14 +121,61 @@ rejects() { # TITLE NAME:VERSION CODE REASON KEY...
   check "$title" "$(verdict "$EXAMPLE/$image" "$@")" "rejected $code " "$reason"
 }
 
+# minted_settings KIND DIRECTORY: what asks for the minted signer, by the trust root in DIRECTORY: `signer` for the
+# identity or key, `timestamp` for the identity by a timestamp alone, `chain` for whomever the root certifies.
+minted_settings() {
+  python3 - "$MINT_PERSON" "$MINT_ISSUER" "$EXAMPLE" "$@" <<'PY'
+import json, os, sys
+person, issuer, registry, kind, directory = sys.argv[1:]
+read = lambda name: open(os.path.join(directory, name)).read()
+keyless = {"issuer": issuer, "subject": person}
+if kind == "chain":
+    entry = {"certificates": {"certChain": read("root.pem")}}
+elif kind == "timestamp":
+    entry = {"keyless": {**keyless, "rekor": {"ignoreTlog": True}, "ctlog": {"tsaCertChain": read("tsa.pem")}}}
+elif os.path.exists(os.path.join(directory, "key.pub")):
+    entry = {"keys": {"publicKeys": read("key.pub")}}
+else:
+    entry = {"keyless": keyless}
+rule = {"imageReferences": [registry + "/*"], "attestors": [{"entries": [entry]}]}
+root = json.loads(read("trusted_root.json"))
+json.dump({"verifyImages": [rule], "unmatchedImages": "deny", "trustRoot": root}, sys.stdout)
+PY
+}
+
+# minted TITLE accepted|rejected NAME:VERSION KIND DIRECTORY: what the policy says of a minted signature.
+minted() {
+  local start="rejected 403 "
+  [ "$2" != accepted ] || start="accepted $EXAMPLE/$3@$(digest_of "$3")"
+  minted_settings "$4" "$5" >"$WORK/settings.yml"
+  check "minted: $1, by the policy" "$(verdict_by "$EXAMPLE/$3")" "$start"
+}
+
+# judge_minted CASE accepted|rejected NAME:VERSION DIRECTORY AT: the policy, in agreement with the table of
+# mint-live.sh; and where the case is about the path to the root, the policy and openssl in agreement.
+judge_minted() {
+  local want=rejected
+  minted "$1" "$2" "$3" signer "$4"
+  case $1 in
+    good | good-by-root | good-p-384 | good-rsa | another-root | root-of-the-same-name | signed-by-leaf | expired | not-yet-valid) ;;
+    *) return 0 ;;
+  esac
+  python3 -c 'import json, sys; print(json.load(sys.stdin).get("dev.sigstore.cosign/chain", ""))' \
+    <"$4/annotations.json" >"$WORK/untrusted.pem"
+  ! openssl verify -attime "$5" -CAfile "$4/root.pem" -untrusted "$WORK/untrusted.pem" "$4/leaf.pem" \
+    >"$WORK/log" 2>&1 || want=accepted
+  minted "$1, its path to the root as openssl sees it ($want)" "$want" "$3" chain "$4"
+}
+
 cosign_agrees() { # COSIGN KEY NAME:VERSION
   local says=good
   cosign_verifies "$@" || says=$(grep -m 1 '^Error' "$WORK/log" || echo nothing)
   check "  cosign $1 verifies it too" "$says" good
 }
 
-"$(dirname "$0")/setup-tools.sh" cosign2 cosign3 crane registry
+"$(dirname "$0")/setup-tools.sh" cosign2 cosign3 crane oras registry
 need_sigwarden
+need_mint
 start_registry
 # Fresh content too: what is tested must not depend on the digests that the recordings know.
 FRESH=$(date +%s)
@@ -204,6 +259,10 @@ RSA-3072 sha256 sha256 sha256 sha384 pss
 RSA-4096 sha256 sha256 sha256 sha512 pss
 ED25519 sha512 sha512 pure
 KEYS
+
+mint_live judge_minted
+minted "timestamp-alone, no log needed" accepted "mint/timestamp-alone:$MINTED" timestamp "$WORK/mint-timestamp-alone"
+minted "good, where a timestamp is wanted and none attached" rejected "mint/good:$MINTED" timestamp "$WORK/mint-good"
 
 echo "$PASSED passed, $FAILED failed"
 [ "$FAILED" = 0 ]

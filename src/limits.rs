@@ -138,6 +138,10 @@ pub const MAX_OBJECT_BYTES: usize = 2 * 1024 * 1024;
 /// somebody who can push signatures can make us spend.
 pub const MAX_VERIFICATIONS: usize = 1000;
 
+/// What a certificate, a log entry and a timestamp cost in such verifications, once a signature is by whom it
+/// should be: the chain, its SCT, the log's promise, and the Sigstore crates' own pass over all of them.
+pub const EVIDENCE_VERIFICATIONS: usize = 8;
+
 /// Steps of the search that gives each wanted entry a signer of its own.
 pub const MAX_ASSIGNMENT_STEPS: usize = 100_000;
 

@@ -256,6 +256,15 @@ impl Rule {
     }
 }
 
+impl SignerRequirement {
+    /// Whether more than the signature itself has to be verified.
+    #[must_use]
+    pub fn needs_evidence(&self) -> bool {
+        let certified = !matches!(self.identity, RequiredIdentity::Key(_));
+        certified || self.terms.evidence.asks_for_anything()
+    }
+}
+
 impl SignedIdentity {
     /// The `docker-reference` that a repository's images were signed under, if this is about it.
     #[must_use]

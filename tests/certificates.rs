@@ -214,6 +214,9 @@ fn with_a_log_entry_the_certificates_must_be_valid_when_it_was_logged() {
         let answer = at(later, &settings, |p| pki().sign_as(&by, p, LOGGED));
         accepted(&answer);
         assert_eq!(proven(&answer), Some(time(LOGGED)));
+        for logged in [leaf.not_before, leaf.not_after] {
+            accepted(&at(later, &settings, |p| pki().sign_as(&by, p, logged)));
+        }
         refused(&at(later, &settings, |p| bare(&by, p)), EvidenceError::NoLogEntry);
         let late = leaf.not_after + 1;
         refused(

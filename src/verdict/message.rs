@@ -3,7 +3,9 @@
 use super::{Denied, Failure, Reason};
 use crate::limits::{MAX_MESSAGE_CHARS, MAX_SHOWN_IDENTITIES};
 use crate::text::{Shown, counted, cut};
-use crate::verify::{AttachedSignatures, Identity, MissingSigner, Shortfall, Unattested, Unmet};
+use crate::verify::{
+    AttachedSignatures, EvidenceError, Identity, MissingSigner, Shortfall, SignatureError, Unattested, Unmet,
+};
 use crate::workload::ImageSite;
 
 /// Where the next steps are told at length.
@@ -119,7 +121,12 @@ fn shortfall(shortfall: &Shortfall) -> String {
         };
         let (signatures, by) =
             (counted(attached.for_this_image, "signature"), signed_by(&attached.other_identities));
-        format!("signed, but not by whom the rule wants ({signatures}{by}): needs {needs}; {advice}")
+        // It is by whom the rule wants, as far as it can be told: other signers would be no help.
+        if shortfall.missing.iter().any(lacks_evidence) {
+            format!("signed, but without the proof that the rule wants ({signatures}{by}): needs {needs}")
+        } else {
+            format!("signed, but not by whom the rule wants ({signatures}{by}): needs {needs}; {advice}")
+        }
     } else {
         let found = shortfall.found.join(", ");
         let missing = if missing.is_empty() {
@@ -141,7 +148,7 @@ fn signed_by(identities: &[Identity]) -> String {
     match identities.len().saturating_sub(shown.len()) {
         _ if shown.is_empty() => String::new(),
         0 => format!(", by {}", shown.join(" and ")),
-        more => format!(", by {} and {more} more", shown.join(" and ")),
+        more => format!(", by {} and {more} more", shown.join(", ")),
     }
 }
 
@@ -150,6 +157,28 @@ fn missing_signer(missing: &MissingSigner) -> String {
     match &missing.because {
         Some(because) => format!("{}: {because}", missing.label),
         None => missing.label.clone(),
+    }
+}
+
+/// Whether a signature of theirs only lacks what proves whose it is, or when it was made.
+fn lacks_evidence(missing: &MissingSigner) -> bool {
+    match &missing.because {
+        Some(SignatureError::Evidence(error)) => **error != EvidenceError::NoCertificate,
+        Some(
+            SignatureError::Malformed
+            | SignatureError::WrongKey
+            | SignatureError::NotByCertificate
+            | SignatureError::OtherIdentity(_)
+            | SignatureError::Claim { .. }
+            | SignatureError::Revoked(_)
+            | SignatureError::Expired(_)
+            | SignatureError::NoStatement
+            | SignatureError::NoMessage
+            | SignatureError::Statement(_)
+            | SignatureError::OtherSubject
+            | SignatureError::Annotations,
+        )
+        | None => false,
     }
 }
 

@@ -12,7 +12,9 @@ use super::{
 use crate::attached::{BundleCarrier, LayerError, SignatureManifest, UnverifiedSignature};
 use crate::condition::{self, Moment};
 use crate::image::{Repository, ResolvedImage};
-use crate::limits::{MAX_ASSIGNMENT_STEPS, MAX_PAYLOAD_CANDIDATES, MAX_VERIFICATIONS};
+use crate::limits::{
+    EVIDENCE_VERIFICATIONS, MAX_ASSIGNMENT_STEPS, MAX_PAYLOAD_CANDIDATES, MAX_VERIFICATIONS,
+};
 use crate::payload::{Candidates, Payload, PayloadError};
 use crate::requirement::{
     AttestorSet, DeclaredAttestation, RequiredIdentity, SignedIdentity, SignerRequirement,
@@ -265,10 +267,7 @@ impl Verifier {
         for (repository, manifest) in search.question.attached {
             search.attached.malformed_layers.extend_from_slice(manifest.malformed());
             for signature in manifest.signatures() {
-                if late() {
-                    return Err(Unmet::OutOfTime);
-                }
-                let progress = self.signature(search, repository.as_ref(), signature)?;
+                let progress = self.signature(search, repository.as_ref(), signature, late)?;
                 search.attached.count(progress);
                 // What is there already may do, whatever else is attached.
                 if let Some(assigned) = search.assigned()? {
@@ -291,10 +290,7 @@ impl Verifier {
                 search.attached.note_bundle(problem);
             }
             for bundle in &read.bundles {
-                if late() {
-                    return Err(Unmet::OutOfTime);
-                }
-                let progress = self.bundle(search, repository.as_ref(), bundle, accept)?;
+                let progress = self.bundle(search, repository.as_ref(), bundle, accept, late)?;
                 search.attached.count(progress);
                 if let Some(assigned) = search.assigned()? {
                     return Ok(Some(assigned));
@@ -311,13 +307,21 @@ impl Verifier {
         repository: Option<&Repository>,
         bundle: &UnverifiedBundle,
         accept: Accept<'_, T>,
+        late: &dyn Fn() -> bool,
     ) -> Result<Progress, Unmet> {
         let mut progress = Progress::default();
         let Search { question, wanted, attached, .. } = search;
         for wanted in wanted.iter_mut().filter(|w| w.requirement.terms.repository.as_ref() == repository) {
-            self.count()?;
+            if late() {
+                return Err(Unmet::OutOfTime);
+            }
+            self.spend(1)?;
             let image = question.image.digest();
-            match bundle.verify_statement(wanted.requirement, image, question.revoked, question.now) {
+            let verified = bundle.verify_statement(wanted.requirement, image, question.revoked, question.now);
+            if wanted.requirement.needs_evidence() && got_to_evidence(&verified) {
+                self.spend(EVIDENCE_VERIFICATIONS)?;
+            }
+            match verified {
                 Ok(statement) => {
                     progress.for_this_image = true;
                     wanted.found.extend(accept(statement, attached));
@@ -344,6 +348,7 @@ impl Verifier {
         search: &mut Search<'_, VerifiedSignature>,
         repository: Option<&Repository>,
         signature: &UnverifiedSignature,
+        late: &dyn Fn() -> bool,
     ) -> Result<Progress, Unmet> {
         let mut progress = Progress::default();
         let Search { question, wanted, .. } = search;
@@ -356,7 +361,10 @@ impl Verifier {
                 }
             };
             progress.for_this_image = true;
-            self.count()?;
+            if late() {
+                return Err(Unmet::OutOfTime);
+            }
+            self.spend(1)?;
             let verified = VerifiedSignature::new(
                 wanted.requirement,
                 &payload,
@@ -364,6 +372,9 @@ impl Verifier {
                 question.revoked,
                 question.now,
             );
+            if wanted.requirement.needs_evidence() && got_to_evidence(&verified) {
+                self.spend(EVIDENCE_VERIFICATIONS)?;
+            }
             match verified {
                 Ok(verified) => wanted.found.push(verified),
                 Err(error) => wanted.failed(error, &mut progress),
@@ -372,12 +383,29 @@ impl Verifier {
         Ok(progress)
     }
 
-    fn count(&mut self) -> Result<(), Unmet> {
-        if self.verifications >= MAX_VERIFICATIONS {
-            return Err(Unmet::TooManyVerifications);
-        }
-        self.verifications = self.verifications.saturating_add(1);
-        Ok(())
+    fn spend(&mut self, verifications: usize) -> Result<(), Unmet> {
+        self.verifications = self.verifications.saturating_add(verifications);
+        if self.verifications > MAX_VERIFICATIONS { Err(Unmet::TooManyVerifications) } else { Ok(()) }
+    }
+}
+
+/// Whether more than the signature itself was looked at, which is what costs.
+fn got_to_evidence<T>(verified: &Result<T, SignatureError>) -> bool {
+    match verified {
+        Ok(_)
+        | Err(SignatureError::Evidence(_) | SignatureError::Expired(_) | SignatureError::Annotations) => true,
+        Err(
+            SignatureError::Malformed
+            | SignatureError::WrongKey
+            | SignatureError::NotByCertificate
+            | SignatureError::OtherIdentity(_)
+            | SignatureError::Claim { .. }
+            | SignatureError::NoStatement
+            | SignatureError::NoMessage
+            | SignatureError::Statement(_)
+            | SignatureError::OtherSubject
+            | SignatureError::Revoked(_),
+        ) => false,
     }
 }
 

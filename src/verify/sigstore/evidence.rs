@@ -81,7 +81,9 @@ pub(super) struct Evidence {
 }
 
 impl EvidenceTerms {
-    fn asks_for_anything(&self) -> bool {
+    /// Whether anything must prove it at all.
+    #[must_use]
+    pub fn asks_for_anything(&self) -> bool {
         self.log || self.timestamp || self.sct
     }
 }
