@@ -64,12 +64,29 @@ endif
 	cargo rustc --locked --lib --crate-type cdylib --target $(WASM_TARGET) --release
 	@cmp -s "$(MODULE)" $@ || cp "$(MODULE)" $@
 
+KWCTL := $(shell command -v kwctl)
+
 .PHONY: kwctl
 kwctl:
 	@hack/require-kwctl.sh
 
-annotated-policy.wasm: kwctl policy.wasm policy-metadata.yml README.md ## Build the module with its metadata; needs kwctl
+# Where there is no kwctl, our own host writes the same section.
+annotated-policy.wasm: policy.wasm policy-metadata.yml README.md $(if $(KWCTL),,host) ## Build the module with its metadata
+ifdef KWCTL
 	kwctl annotate --metadata-path policy-metadata.yml --usage-path README.md --output-path $@ policy.wasm
+else
+	"$(SIGWARDEN)" annotate --metadata policy-metadata.yml --usage README.md --output $@ policy.wasm
+endif
+
+.PHONY: artifacthub
+artifacthub: kwctl ## Make the package for Artifact Hub anew; needs kwctl
+	kwctl scaffold artifacthub --metadata-path policy-metadata.yml --questions-path questions-ui.yml \
+	  --output artifacthub-pkg.yml
+
+.PHONY: push
+push: annotated-policy.wasm ## Push the policy: make push REGISTRY=ghcr.io/acme/policies/sigwarden:v1.0.0
+	@test -n "$(REGISTRY)" || { echo "make: say where to: make push REGISTRY=ghcr.io/acme/policies/sigwarden:v1.0.0" >&2; exit 1; }
+	hack/push.sh annotated-policy.wasm "$(REGISTRY)"
 
 # The dev profile and all of the workspace, as in `make test`: wasmtime is compiled once.
 .PHONY: host
@@ -117,14 +134,15 @@ $(TOOLS)/bin/cargo-deny:
 	@rm -rf "$(TOOLS)/cargo-deny"
 
 .PHONY: e2e-tests
-e2e-tests: kwctl annotated-policy.wasm ## Run the examples through the real kwctl, offline; needs kwctl
+e2e-tests: kwctl host annotated-policy.wasm ## Run the examples through the real kwctl, offline; needs kwctl
 	@hack/setup-tools.sh bats
 	POLICY="$(CURDIR)/annotated-policy.wasm" $(TOOLS)/bin/bats e2e-tests/policy.bats
 
 .PHONY: live-tests
-live-tests: policy.wasm host ## Sign fresh images with cosign 2 and 3 in a registry on loopback, and verify them
+live-tests: annotated-policy.wasm host ## Sign fresh images with cosign 2 and 3 in a registry on loopback, and verify them
 	@$(call say,testing against a real registry and real cosign)
 	hack/live-tests.sh
+	hack/push-tests.sh
 
 .PHONY: fixtures
 fixtures: policy.wasm host ## Record the examples anew with real cosign

@@ -17,6 +17,8 @@
 //! know Kubewarden's SDK; [`verify`] knows neither the SDK nor the registry.
 
 pub mod attached;
+pub mod attestation;
+pub mod condition;
 pub mod evaluate;
 #[cfg(target_arch = "wasm32")]
 pub mod guest;

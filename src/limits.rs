@@ -44,6 +44,14 @@ pub const MAX_REGEX_TEXT_BYTES: usize = 4 * 1024;
 /// Attestations of a rule, and conditions in one list.
 pub const MAX_CONDITIONS: usize = 64;
 
+/// Values in the list of one condition: the versions of a library that are known to be bad, or the licences that
+/// are not allowed.
+pub const MAX_CONDITION_VALUES: usize = 1000;
+
+/// Values of a predicate that its conditions may look at, each time one does: some twenty conditions over every
+/// component of an SBOM of 10,000. A million takes some tens of milliseconds.
+pub const MAX_CONDITION_VISITS: usize = 1_000_000;
+
 /// Attestor sets within attestor sets.
 pub const MAX_ATTESTOR_DEPTH: usize = 4;
 
@@ -82,6 +90,19 @@ pub const MAX_LOG_ENTRY_CHARS: usize = 64 * 1024;
 
 /// Characters of the annotation that holds a timestamp; with the authority's chain in it some take 10 KiB.
 pub const MAX_TIMESTAMP_CHARS: usize = 64 * 1024;
+
+/// Bytes of a bundle. A provenance takes some 20 KiB; the SBOM of a large image, with 10,000 components, some 8 MiB,
+/// and a third more in base64.
+pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Log entries of a bundle: cosign and the other clients write one for each log they use, one or two.
+pub const MAX_LOG_ENTRIES: usize = 8;
+
+/// Timestamps of a bundle: one for each authority that is used.
+pub const MAX_TIMESTAMPS: usize = 8;
+
+/// Hashes of a proof of inclusion: one for each level of a tree of 2^64 entries.
+pub const MAX_PROOF_HASHES: usize = 64;
 
 /// Verified signatures of certificates and logs that are remembered within an instance of the module; an evaluation
 /// makes about ten for each signature of an image.

@@ -18,7 +18,7 @@ impl Time {
 
     /// Seconds since 1970.
     #[must_use]
-    pub fn as_unix(self) -> u64 {
+    pub fn unix(self) -> u64 {
         self.0
     }
 

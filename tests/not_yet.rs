@@ -6,6 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 
 use serde_json::{Value, json};
+use sigwarden::condition::{ConditionError, SlsaError, SlsaField};
 use sigwarden::registry::KeySourceError;
 use sigwarden::requirement::{DeclaredEntry, DeclaredSet, NonEmpty};
 use sigwarden::settings::{Problem, Settings};
@@ -142,10 +143,29 @@ fn conditions() {
     refused(&set(json!([{"all": []}])), &format!("{at}[0].all"), &Problem::Empty);
     let good = json!({"key": "{{ length(@) }}", "operator": "GreaterThan", "value": 0, "message": "no SBOM"});
     refused(&condition(&good), "verifyImages[0].attestations", &ATTESTATIONS);
-    for value in [json!("168h"), json!(true), json!(["a", "b"]), json!({"a": {"b": {}}}), json!("{x}")] {
-        refused(&condition(&with(&good, "value", value)), "verifyImages[0].attestations", &ATTESTATIONS);
+    let equals = json!({"key": "/a", "operator": "Equals", "value": 1});
+    for value in [json!("168h"), json!(true), json!(["a", "b"]), json!("{x}")] {
+        refused(&condition(&with(&equals, "value", value)), "verifyImages[0].attestations", &ATTESTATIONS);
     }
     let at = format!("{at}[0].any[0]");
+    let (path, _, words) = found(&condition(&with(&equals, "value", json!({"a": {"b": {}}}))));
+    assert_eq!(
+        (path, words),
+        (
+            format!("{at}.value"),
+            format!(
+                "{at}.value: allowed: a text, a number of at most 15 digits, true, false, or a list of these"
+            )
+        )
+    );
+    let (path, _, words) = found(&condition(&with(&good, "value", json!("168h"))));
+    assert_eq!(
+        (path, words),
+        (
+            format!("{at}.operator"),
+            format!("{at}.operator: the key gives a number of things: compare it with a number")
+        )
+    );
     for field in ["key", "operator", "value"] {
         let missing = Problem::Missing { what: "a condition" };
         refused(&condition(&with(&good, field, Value::Null)), &format!("{at}.{field}"), &missing);
@@ -155,20 +175,70 @@ fn conditions() {
     for variable in [json!("{{ request.namespace }}"), json!(["x", {"y": "{{ keys.data.x }}"}])] {
         refused(&condition(&with(&good, "value", variable)), &format!("{at}.value"), &Problem::Variable);
     }
-    for expression in ["{{ request.object.metadata.name }}", "x", "{{ a || b }}", "{{ a }} and {{ b }}"] {
+    let quoted = "names with other characters than letters, digits and `_` are quoted: `{{ a.\"b-c\" }}`";
+    let request = "a condition sees the predicate alone; what concerns the request belongs in the policy's matchConditions";
+    for (expression, instead) in [
+        ("{{ request.object.metadata.name }}", request),
+        ("x", quoted),
+        ("{{ a || b }}", "write each alternative as a condition in `any`"),
+        ("{{ a }} and {{ b }}", quoted),
+    ] {
         let (path, problem, words) = found(&condition(&with(&good, "key", json!(expression))));
-        assert_eq!((path, problem), (format!("{at}.key"), Problem::Expression(expression.to_owned())));
+        let wanted = ConditionError::Expression { found: expression.to_owned(), instead };
+        assert_eq!((path, problem), (format!("{at}.key"), Problem::Condition(wanted)));
         assert_eq!(
             words,
             format!(
-                "{at}.key: found `{expression}`; allowed: `{{{{ a.path }}}}`, or `regex_match`, `length`, `time_since` \
-                 or a component's version over one"
+                "{at}.key: found `{expression}`; allowed: `/a/path`, `{{{{ a.path }}}}`, or `regex_match`, `length`, \
+                 `time_since` or a component's version over one; {instead}"
             )
         );
     }
+    let partial = "{{ regex_match('^https://ci.example.com/', a) }}";
+    let (path, problem, _) = found(&condition(&with(&good, "key", json!(partial))));
+    let wanted = ConditionError::PartialRegex("^https://ci.example.com/".to_owned());
+    assert_eq!((path, problem), (format!("{at}.key"), Problem::Condition(wanted)));
     let (path, problem, _) = found(&condition(&with(&good, "operator", json!("equals"))));
     assert_eq!(path, format!("{at}.operator"));
     assert!(matches!(problem, Problem::Value { found, .. } if found == "equals"));
+}
+
+#[test]
+fn what_is_asked_of_a_provenance() {
+    let at = "verifyImages[0].attestations[0].slsa";
+    let slsa = |slsa: Value| attested(&with(&attestation(), "slsa", slsa));
+    let full = json!({
+        "builderId": "https://github.com/acme/*", "sourceUri": "https://github.com/acme/app",
+        "sourceRef": "refs/tags/v*", "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+    });
+    for predicate in [PREDICATE, "https://slsa.dev/provenance/v0.2"] {
+        let typed = with(&with(&attestation(), "slsa", full.clone()), "type", json!(predicate));
+        refused(&attested(&typed), "verifyImages[0].attestations", &ATTESTATIONS);
+    }
+    let other = with(&with(&attestation(), "slsa", full.clone()), "type", json!("https://cyclonedx.org/bom"));
+    let (path, problem, words) = found(&attested(&other));
+    assert_eq!((path.as_str(), problem), (at, Problem::Slsa(SlsaError::NotProvenance)));
+    assert_eq!(
+        words,
+        format!("{at}: needs `type` https://slsa.dev/provenance/v1 or https://slsa.dev/provenance/v0.2")
+    );
+    refused(&slsa(json!({})), at, &Problem::Slsa(SlsaError::Nothing));
+    for (field, name) in SlsaField::ALL.map(|field| (field, field.name())) {
+        let anybody = SlsaError::Anybody { field, found: "*".to_owned() };
+        refused(&slsa(with(&full, name, json!("*"))), &format!("{at}.{name}"), &Problem::Slsa(anybody));
+        refused(&slsa(with(&full, name, json!(""))), &format!("{at}.{name}"), &Problem::Empty);
+        refused(&slsa(with(&full, name, json!("{{ x }}"))), &format!("{at}.{name}"), &Problem::Variable);
+    }
+}
+
+#[test]
+fn the_example_of_the_page_is_well_formed() {
+    let page = include_str!("../docs/conditions.md");
+    let block = page.split("```yaml\nattestations:\n").nth(1).unwrap().split("```").next().unwrap();
+    let block = block.replace("attestors: [...]", "attestors: []");
+    let mut example: Value = serde_norway::from_str(&block).unwrap();
+    example[0]["attestors"] = attestation()["attestors"].clone();
+    refused(&attested(&example[0]), "verifyImages[0].attestations", &ATTESTATIONS);
 }
 
 #[test]

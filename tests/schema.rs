@@ -92,7 +92,9 @@ fn full() -> Value {
     fields.insert(
         "attestations".to_owned(),
         json!([{"type": "x", "name": "n", "attestors": [{"entries": [entry(&key)]}],
-        "conditions": [{"any": [{"key": "{{ a }}", "operator": "Equals", "value": 1, "message": "m"}]}]}]),
+        "conditions": [{"any": [{"key": "{{ a }}", "operator": "Equals", "value": 1, "message": "m"}]}]},
+        {"type": "https://slsa.dev/provenance/v1", "attestors": [{"entries": [entry(&key)]}],
+        "slsa": {"builderId": "b", "sourceUri": "https://x.example/y", "sourceRef": "refs/z", "buildType": "t"}}]),
     );
     for (name, value) in [
         ("type", json!("Cosign")),

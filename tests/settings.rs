@@ -119,7 +119,7 @@ fn the_dialect_and_the_top_level() {
         &json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "spec": {"rules": []}}),
         "settings",
         &Problem::WholeObject { kind: "ClusterPolicy".to_owned() },
-        "this is a whole ClusterPolicy; the settings are the `verifyImages` list of its rule alone",
+        "this is a whole ClusterPolicy; convert it with `sigwarden convert`, or write the `verifyImages` list of its rule alone",
     );
     // Both dialects at once are no way round one of them.
     let mut both = good();

@@ -49,8 +49,16 @@ fn main() {
 
     let sigstore = Sigstore::new("bench", SIGNED);
     for (name, settings, registry) in [
-        ("an image that no rule names", settings(&[rule(&["x.example.com/*"], &Key::new("release"))]), FakeRegistry::new()),
-        ("an image signed with a P-256 key", settings(&[rule(&["r.example.com/*"], &Key::new("release"))]), by_key()),
+        (
+            "an image that no rule names",
+            settings(&[rule(&["x.example.com/*"], &Key::new("release"))]),
+            FakeRegistry::new(),
+        ),
+        (
+            "an image signed with a P-256 key",
+            settings(&[rule(&["r.example.com/*"], &Key::new("release"))]),
+            by_key(),
+        ),
         ("an image signed keyless", keyless(&sigstore), by_identity(&sigstore)),
     ] {
         let request = pod(APP);

@@ -15,11 +15,15 @@
 //! clients, policy groups, monitor mode, and the host's 60 second cache of registry answers.
 
 pub mod admission;
+pub mod annotate;
 pub mod call;
 pub mod capability;
 pub mod cases;
+pub mod check;
+pub mod convert;
 pub mod host;
 pub mod images;
+pub mod metadata;
 pub mod module;
 pub mod registry;
 pub mod response;

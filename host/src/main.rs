@@ -18,6 +18,9 @@ struct Arguments {
 enum Command {
     Run(commands::run::Arguments),
     ValidateSettings(commands::validate_settings::Arguments),
+    Check(commands::check::Arguments),
+    Convert(commands::convert::Arguments),
+    Annotate(commands::annotate::Arguments),
     Examples(commands::examples::Arguments),
 }
 
@@ -27,6 +30,9 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => commands::run::execute(&arguments, &mut out),
         Command::ValidateSettings(arguments) => commands::validate_settings::execute(&arguments, &mut out),
+        Command::Check(arguments) => Ok(commands::check::execute(&arguments, &mut out)),
+        Command::Convert(arguments) => commands::convert::execute(&arguments, &mut out),
+        Command::Annotate(arguments) => commands::annotate::execute(&arguments, &mut out),
         Command::Examples(arguments) => commands::examples::execute(&arguments, &mut out),
     };
     match outcome {

@@ -16,7 +16,8 @@ fn root() -> PathBuf {
 /// Every page, with its text.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = Vec::new();
-    for directory in [root(), root().join("docs"), root().join("e2e-tests"), root().join("keys")] {
+    let directories = ["", "docs", "docs/migrate", "e2e-tests", "examples", "keys"];
+    for directory in directories.map(|directory| root().join(directory)) {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "md") {

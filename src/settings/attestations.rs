@@ -1,208 +1,164 @@
-//! `attestations` and their conditions. All of it is checked; none of it can be verified yet.
+//! `attestations`, their conditions and `slsa`. None of it can be verified yet.
 
 use super::attestors::{self, Context};
 use super::error::{Problem, SettingsError};
-use super::fields::{ATTESTATION, CONDITION, CONDITIONS, OPERATORS};
-use super::reader::Node;
+use super::fields::{ATTESTATION, CONDITION, CONDITIONS, SLSA};
+use super::reader::{Mapping, Node};
+use crate::attestation::DeclaredAttestation;
+use crate::condition::{Block, Condition, ConditionField, Conditions, Operator, Slsa, SlsaError, SlsaField};
 use crate::limits::{MAX_CONDITIONS, MAX_IDENTITY_CHARS};
 use crate::requirement::{DeclaredEntry, DeclaredSet, NonEmpty};
 
-/// Checks the `attestations` of a rule. Gives a set that nothing meets.
-pub(super) fn parse(list: Node<'_>, context: &Context<'_>) -> Result<DeclaredSet, SettingsError> {
-    list.list(MAX_CONDITIONS)?.into_iter().try_for_each(|node| attestation(node, context))?;
+/// A set that nothing meets, for a rule whose attestations are well-formed.
+pub(super) fn parse_set(list: Node<'_>, context: &Context<'_>) -> Result<DeclaredSet, SettingsError> {
+    parse(list, context)?;
     let entries = NonEmpty::one(DeclaredEntry::Unverifiable);
     Ok(DeclaredSet { place: "attestations".to_owned(), count: None, entries })
 }
 
-fn attestation(node: Node<'_>, context: &Context<'_>) -> Result<(), SettingsError> {
+/// Parses the `attestations` of a rule, at least one.
+pub(super) fn parse(
+    list: Node<'_>,
+    context: &Context<'_>,
+) -> Result<NonEmpty<DeclaredAttestation>, SettingsError> {
+    let empty = list.error(Problem::Empty);
+    let all = list.list(MAX_CONDITIONS)?.into_iter().map(|node| attestation(node, context));
+    NonEmpty::new(all.collect::<Result<_, _>>()?).ok_or(empty)
+}
+
+fn attestation(node: Node<'_>, context: &Context<'_>) -> Result<DeclaredAttestation, SettingsError> {
+    let place = attestors::relative(node.path(), context.rule);
     let attestation = node.mapping(&ATTESTATION)?;
     let (_, kind) = attestation.exactly_one(&["type", "predicateType"])?;
-    kind.some_text(MAX_IDENTITY_CHARS)?;
+    let predicate_type = kind.some_text(MAX_IDENTITY_CHARS)?.to_owned();
     kind.constant()?;
-    if let Some(list) = attestation.get("conditions") {
-        list.list(MAX_CONDITIONS)?.into_iter().try_for_each(conditions)?;
-    }
+    let conditions = match attestation.get("conditions") {
+        Some(list) => Some(conditions(list)?),
+        None => None,
+    };
+    let slsa = match attestation.get("slsa") {
+        Some(node) => Some(slsa(node, &predicate_type)?),
+        None => None,
+    };
     // Whoever can push could attest anything: without attestors nothing would be checked.
-    attestors::parse(attestation.required("attestors")?, context).map(drop)
+    let list = attestation.required("attestors")?;
+    let empty = list.error(Problem::Empty);
+    let attestors = NonEmpty::new(attestors::parse(list, context)?).ok_or(empty)?;
+    Ok(DeclaredAttestation { place, predicate_type, attestors, conditions, slsa })
 }
 
-fn conditions(node: Node<'_>) -> Result<(), SettingsError> {
-    let conditions = node.mapping(&CONDITIONS)?;
-    conditions.at_least_one(["any", "all"])?;
-    for list in ["any", "all"].iter().filter_map(|name| conditions.get(name)) {
-        list.list(MAX_CONDITIONS)?.into_iter().try_for_each(condition)?;
-    }
-    Ok(())
+fn conditions(list: Node<'_>) -> Result<Conditions, SettingsError> {
+    let empty = list.error(Problem::Empty);
+    let blocks = list.list(MAX_CONDITIONS)?.into_iter().enumerate().map(block);
+    Conditions::new(blocks.collect::<Result<_, _>>()?).ok_or(empty)
 }
 
-fn condition(node: Node<'_>) -> Result<(), SettingsError> {
+fn block((index, node): (usize, Node<'_>)) -> Result<Block, SettingsError> {
+    let empty = node.error(Problem::Empty);
+    let block = node.mapping(&CONDITIONS)?;
+    block.at_least_one(["any", "all"])?;
+    let list = |name| match block.get(name) {
+        Some(list) => {
+            let all = list.list(MAX_CONDITIONS)?.into_iter().map(condition);
+            all.collect::<Result<Vec<_>, _>>().map(Some)
+        }
+        None => Ok(None),
+    };
+    Block::new(format!("conditions[{index}]"), list("any")?, list("all")?).ok_or(empty)
+}
+
+fn condition(node: Node<'_>) -> Result<Condition, SettingsError> {
     let condition = node.mapping(&CONDITION)?;
     let key = condition.required("key")?;
+    let operator = condition.required("operator")?;
+    let value = condition.required("value")?;
     let text = key.some_text(MAX_IDENTITY_CHARS)?;
-    if Expression::parse(text).is_none() {
-        return Err(key.error(Problem::Expression(text.to_owned())));
-    }
-    let operators: Vec<_> = OPERATORS.iter().map(|name| (*name, ())).collect();
-    condition.required("operator")?.choice(&operators)?;
-    condition.required("value")?.constant().map(drop)
-}
-
-/// What the key of a condition looks at, as far as we know how to look: the shapes that people write, not
-/// JMESPath.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expression {
-    /// `{{ builder.id }}`
-    Path,
-    /// `{{ regex_match('^https://…', builder.id) }}`
-    RegexMatch,
-    /// `{{ length(@) }}`, ``{{ components | length(@) > `0` }}``
-    Length,
-    /// `{{ time_since('', metadata.finishedOn, '') }}`
-    TimeSince,
-    /// `{{ components[?name=='openssl'].version | [0] }}`
-    ComponentVersion,
-}
-
-impl Expression {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
-        let (shape, rest) = if let Some(rest) = call(text, "regex_match") {
-            (Self::RegexMatch, closed(argument(comma(literal(rest)?)?)?)?)
-        } else if let Some(rest) = call(text, "time_since") {
-            (Self::TimeSince, closed(literal(comma(argument(comma(literal(rest)?)?)?)?)?)?)
-        } else if let Some(rest) = call(text, "length") {
-            (Self::Length, compared(closed(path(rest)?)?))
-        } else {
-            let rest = path(text)?.trim_start();
-            if let Some(rest) = rest.strip_prefix("[?") {
-                let rest = word(rest.trim_start())?.trim_start().strip_prefix("==")?;
-                let rest = literal(rest.trim_start())?.trim_start().strip_prefix("].")?;
-                let rest = word(rest)?.trim_start();
-                let first = rest.strip_prefix('|').and_then(|rest| rest.trim_start().strip_prefix("[0]"));
-                (Self::ComponentVersion, first.unwrap_or(rest))
-            } else if let Some(rest) = rest.strip_prefix('|') {
-                (Self::Length, compared(closed(call(rest.trim_start(), "length")?.strip_prefix('@')?)?))
-            } else {
-                (Self::Path, rest)
-            }
+    let named = operator.choice(&Operator::ALL.map(|named| (named.0, named)))?;
+    let constant = value.constant()?;
+    Condition::parse(text, named, constant).map_err(|error| {
+        let wrong = match error.field() {
+            ConditionField::Key => key,
+            ConditionField::Operator => operator,
+            ConditionField::Value => value,
         };
-        rest.trim().is_empty().then_some(shape)
+        wrong.error(error.into())
+    })
+}
+
+fn slsa(node: Node<'_>, predicate_type: &str) -> Result<Slsa, SettingsError> {
+    let here = node.clone();
+    let slsa = node.mapping(&SLSA)?;
+    let mut wanted = Vec::new();
+    for field in SlsaField::ALL {
+        if let Some(node) = slsa.get(field.name()) {
+            node.constant()?;
+            wanted.push((field, node.some_text(MAX_IDENTITY_CHARS)?.to_owned()));
+        }
     }
+    Slsa::new(predicate_type, wanted).map_err(|error| at(&slsa, &here, error))
 }
 
-// Each of these takes something off the text and gives what follows.
-
-/// `name(`
-fn call<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    Some(text.strip_prefix(name)?.strip_prefix('(')?.trim_start())
-}
-
-fn comma(text: &str) -> Option<&str> {
-    Some(text.trim_start().strip_prefix(',')?.trim_start())
-}
-
-fn closed(text: &str) -> Option<&str> {
-    text.trim_start().strip_prefix(')')
-}
-
-/// `'text'`
-fn literal(text: &str) -> Option<&str> {
-    Some(text.strip_prefix('\'')?.split_once('\'')?.1)
-}
-
-/// A path, or a variable in a text as Kyverno's documentation has it: `'{{ path }}'`
-fn argument(text: &str) -> Option<&str> {
-    match text.strip_prefix("'{{") {
-        Some(rest) => path(rest.trim_start())?.trim_start().strip_prefix("}}'"),
-        None => path(text),
-    }
-}
-
-/// ``> `0` ``, if it is there
-fn compared(text: &str) -> &str {
-    let number = text.trim_start().strip_prefix('>').and_then(|rest| rest.trim_start().strip_prefix('`'));
-    number
-        .and_then(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix('`'))
-        .unwrap_or(text)
-}
-
-/// `@`, `a.b`, `a."b-c"[0].d[]`
-fn path(text: &str) -> Option<&str> {
-    // These are Kyverno's names for the request, not for what is attested.
-    if text.starts_with("request.") || text.starts_with("images.") {
-        return None;
-    }
-    let mut rest = text.strip_prefix('@').map_or_else(|| word(text), Some)?;
-    loop {
-        rest = if let Some(next) = rest.strip_prefix('.') {
-            word(next)?
-        } else if let Some(index) = rest.strip_prefix('[').filter(|index| !index.starts_with('?')) {
-            index.trim_start_matches(|c: char| c.is_ascii_digit() || c == '*').strip_prefix(']')?
-        } else {
-            return Some(rest);
-        };
-    }
-}
-
-/// `name`, `"any name"`
-fn word(text: &str) -> Option<&str> {
-    if let Some(quoted) = text.strip_prefix('"') {
-        return Some(quoted.split_once('"')?.1);
-    }
-    let rest = text.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    (rest.len() < text.len()).then_some(rest)
+fn at(slsa: &Mapping<'_>, here: &Node<'_>, error: SlsaError) -> SettingsError {
+    let node = match &error {
+        SlsaError::Anybody { field, .. } => slsa.get(field.name()),
+        SlsaError::NotProvenance | SlsaError::Nothing => None,
+    };
+    node.as_ref().unwrap_or(here).error(error.into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Expression::{self, *};
+    use serde_json::{Value, json};
+
+    use super::super::fields::OPERATORS;
+    use super::super::reader::Notes;
+    use super::*;
+    use crate::condition::{Moment, Unmet};
+    use crate::time::Time;
 
     #[test]
-    fn the_shapes_that_people_write_are_known_by_name() {
-        for (text, shape) in [
-            ("{{ builder.id }}", Path),
-            ("{{buildType}}", Path),
-            ("{{ predicate.\"build-type\"[0].steps[].name }}", Path),
-            ("{{ regex_match('^https://github.com/acme/', builder.id) }}", RegexMatch),
-            ("{{ regex_match('^https://github.com/acme/','{{ builder.id}}') }}", RegexMatch),
-            ("{{ length(@) }}", Length),
-            ("{{ length(components) }}", Length),
-            ("{{ length(@) > `0` }}", Length),
-            ("{{ components[].name | length(@) > `0` }}", Length),
-            ("{{ time_since('', '{{ metadata.scanFinishedOn }}', '') }}", TimeSince),
-            ("{{ time_since('',metadata.scanFinishedOn,'') }}", TimeSince),
-            ("{{ components[?name=='openssl'].version }}", ComponentVersion),
-            ("{{ components[?name == 'openssl'].version | [0] }}", ComponentVersion),
-        ] {
-            assert_eq!(Expression::parse(text), Some(shape), "{text}");
-        }
+    fn operators_are_those_of_the_table() {
+        assert_eq!(Operator::ALL.map(|(name, _)| name), OPERATORS);
+    }
+
+    /// The attestations parsed; whoever attested cannot be verified yet, which is not asked here.
+    fn parsed(attestations: &Value) -> NonEmpty<DeclaredAttestation> {
+        let notes = Notes::default();
+        let context = Context { rule: "settings", repository: None };
+        parse(Node::root(attestations, &notes), &context).unwrap()
     }
 
     #[test]
-    fn everything_else_is_unknown() {
-        for text in [
-            "",
-            "builder.id",
-            "{{ }}",
-            "{{ builder.id",
-            "{{ builder..id }}",
-            "{{ builder.id }}x",
-            "{{ builder.id }}{{ builder.id }}",
-            "{{ builder.id || 'x' }}",
-            "{{ regex_match('x') }}",
-            "{{ regex_match(builder.id, 'x') }}",
-            "{{ regex_match('x', builder.id) || `true` }}",
-            "{{ length(@) > 0 }}",
-            "{{ length(components[?name=='x']) }}",
-            "{{ time_since('', '2026-01-01T00:00:00Z', '') }}",
-            "{{ components[?name=='x'] }}",
-            "{{ components[?contains(name, 'x')].version }}",
-            "{{ components | [0] }}",
-            "{{ to_upper(builder.id) }}",
-            "{{ request.object.metadata.name }}",
-            "{{ regex_match('x', request.namespace) }}",
-        ] {
-            assert_eq!(Expression::parse(text), None, "{text}");
-        }
+    fn attestations_are_parsed_into_what_checks_a_predicate() {
+        let attestors = json!([{"entries": [{"keys": {
+            "publicKeys": "k8s://platform/cosign", "rekor": {"ignoreTlog": true}
+        }}]}]);
+        let attestations = parsed(&json!([
+            {
+                "type": "https://slsa.dev/provenance/v1", "attestors": attestors,
+                "slsa": {"builderId": "https://ci.example.com/*"},
+                "conditions": [{"all": [{"key": "/n", "operator": "LessThan", "value": 2}]}],
+            },
+            {"predicateType": "https://example.com/any", "attestors": attestors},
+        ]));
+        let [both, any] = attestations.iter().collect::<Vec<_>>()[..] else { panic!("{attestations:?}") };
+        assert_eq!((both.place.as_str(), any.place.as_str()), ("[0]", "[1]"));
+        assert_eq!(both.predicate_type, "https://slsa.dev/provenance/v1");
+        assert_eq!(any.predicate_type, "https://example.com/any");
+        assert_eq!(both.attestors.len(), 1);
+        let check = |attestation: &DeclaredAttestation, id: &str, n: u64| {
+            let predicate = json!({"runDetails": {"builder": {"id": id}}, "n": n});
+            attestation.check_predicate(&predicate, Moment { now: Time::from_unix(0), signed: None })
+        };
+        let builder = "https://ci.example.com/hardened";
+        assert_eq!(check(both, builder, 1), Ok(()));
+        assert!(matches!(
+            check(both, "https://evil.example/", 1),
+            Err(Unmet::Slsa { field: "builderId", .. })
+        ));
+        assert!(
+            matches!(check(both, builder, 2), Err(Unmet::Condition(unmet)) if unmet.place == "conditions[0].all[0]")
+        );
+        assert_eq!(check(any, "https://evil.example/", 2), Ok(()));
     }
 }

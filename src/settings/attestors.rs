@@ -288,7 +288,8 @@ pub(super) fn check_signers_differ(
     Ok(())
 }
 
-fn relative(path: &str, rule: &str) -> String {
+/// Where something stands in its rule.
+pub(super) fn relative(path: &str, rule: &str) -> String {
     let rest = path.strip_prefix(rule).unwrap_or(path);
     rest.strip_prefix('.').unwrap_or(rest).to_owned()
 }

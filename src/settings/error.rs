@@ -5,6 +5,7 @@ use core::fmt::{self, Display, Formatter};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::condition::{ConditionError, SlsaError};
 use crate::image::{PatternError, ReferenceError};
 use crate::regex::RegexError;
 use crate::text::{Shown, alternatives};
@@ -150,13 +151,12 @@ pub enum Problem {
     /// A variable of Kyverno, in a place where nothing replaces it.
     #[error("variables are not replaced here; write the value")]
     Variable,
-    /// A condition's key that looks at nothing we know how to look at.
-    #[error(
-        "found `{}`; allowed: `{{{{ a.path }}}}`, or `regex_match`, `length`, `time_since` or a component's version \
-         over one",
-        Shown(.0)
-    )]
-    Expression(String),
+    /// A condition that cannot be meant.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
+    /// What cannot be asked of a provenance.
+    #[error(transparent)]
+    Slsa(#[from] SlsaError),
     /// An identity, or a mapping of names, that cannot be meant.
     #[error("found `{}`; {why}", Shown(found))]
     Identity {
@@ -241,7 +241,10 @@ pub enum Problem {
         known: Vec<&'static str>,
     },
     /// A whole Kubernetes object where the settings belong.
-    #[error("this is a whole {}; the settings are the `verifyImages` list of its rule alone", Shown(kind))]
+    #[error(
+        "this is a whole {}; convert it with `sigwarden convert`, or write the `verifyImages` list of its rule alone",
+        Shown(kind)
+    )]
     WholeObject {
         /// Its kind.
         kind: String,

@@ -414,6 +414,30 @@ pub(super) static ATTESTATION: Table = Table {
             Implemented(List(&CONDITIONS)),
             "What the predicate must say; every item must hold.",
         ),
+        field(
+            "slsa",
+            Implemented(Mapping(&SLSA)),
+            "What a provenance must say, with the `type` https://slsa.dev/provenance/v1 or https://slsa.dev/provenance/v0.2.",
+        ),
+    ],
+};
+
+/// `slsa`.
+pub(super) static SLSA: Table = Table {
+    what: "`slsa`",
+    fields: &[
+        field("builderId", Implemented(Text), "Who built; `*` stands for any characters."),
+        field(
+            "sourceUri",
+            Implemented(Text),
+            "The repository that was built, without ref, such as https://github.com/acme/*.",
+        ),
+        field("sourceRef", Implemented(Text), "Its branch or tag, such as refs/heads/main or refs/tags/v*."),
+        field(
+            "buildType",
+            Implemented(Text),
+            "How it was built: a URI that says what else the provenance means.",
+        ),
     ],
 };
 
@@ -433,7 +457,7 @@ pub(super) static CONDITION: Table = Table {
         field(
             "key",
             Implemented(Text),
-            "What is looked at: `{{ a.path }}`, or `regex_match`, `length`, `time_since` or a component's version over one.",
+            "What is looked at: `/a/path`, `{{ a.path }}`, or `regex_match`, `length`, `time_since` or a component's version over one.",
         ),
         field("operator", Implemented(Choice(OPERATORS)), "How it compares."),
         field("value", Implemented(Any), "What it compares with; no variables."),

@@ -87,7 +87,7 @@ fn rule(node: Node<'_>, trust: &Trust) -> Result<Rule, SettingsError> {
 fn attestors(rule: &Mapping<'_>, context: &Context<'_>) -> Result<NonEmpty<DeclaredSet>, SettingsError> {
     let mut sets = Vec::new();
     if let Some(list) = rule.get("attestations") {
-        sets.push(attestations::parse(list, context)?);
+        sets.push(attestations::parse_set(list, context)?);
     }
     if sets.is_empty() || rule.get("attestors").is_some() {
         sets.extend(attestors::parse(rule.required("attestors")?, context)?);

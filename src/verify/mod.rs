@@ -17,6 +17,7 @@ mod proof;
 mod quorum;
 mod signature;
 mod sigstore;
+mod statement;
 mod verifier;
 
 pub use identity::{Claim, IdentityPattern, RevokedSigners, TextPattern};
@@ -25,7 +26,8 @@ pub use proof::{RuleProof, VerifiedImage};
 pub use quorum::Signer;
 pub use signature::{SignatureError, VerifiedSignature};
 pub use sigstore::{
-    CertificateError, EvidenceError, EvidenceTerms, Identity, NoProvenTime, OwnCertificates, OwnTrust,
-    TrustRoot, TrustRootError, certificates,
+    BundleError, CertificateError, EvidenceError, EvidenceTerms, Identity, NoProvenTime, OwnCertificates,
+    OwnTrust, TrustRoot, TrustRootError, UnverifiedBundle, certificates,
 };
+pub use statement::{StatementError, VerifiedMessage, VerifiedStatement};
 pub use verifier::{Attached, AttachedSignatures, MissingSigner, Question, Shortfall, Unmet, Verifier};

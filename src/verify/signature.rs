@@ -7,8 +7,8 @@ use thiserror::Error;
 use super::identity::Mismatch;
 use super::key::NotByKey;
 use super::quorum::Signer;
-use super::sigstore::{EvidenceError, Identity, OwnCertificates, Signed, SigningCertificate};
-use super::{IdentityPattern, PublicKey, RevokedSigners};
+use super::sigstore::{Enclosed, EvidenceError, Identity, Signed, SigningCertificate};
+use super::{IdentityPattern, PublicKey, RevokedSigners, StatementError};
 use crate::attached::UnverifiedSignature;
 use crate::image::ImageDigest;
 use crate::payload::Payload;
@@ -62,6 +62,18 @@ pub enum SignatureError {
     /// Made by this key, which no longer counts.
     #[error("the key ceased to count at {0}")]
     Expired(Time),
+    /// A bundle with something else than a statement.
+    #[error("a bundle without a statement: it signs a file (messageSignature), not an image")]
+    NoStatement,
+    /// A bundle with a statement, where a signature of a file is wanted.
+    #[error("a bundle with a statement: it does not sign a file")]
+    NoMessage,
+    /// What is signed is no statement.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A statement about other things only.
+    #[error("a statement about another image")]
+    OtherSubject,
     /// Without an annotation that is required.
     #[error("an annotation is missing")]
     Annotations,
@@ -87,22 +99,16 @@ impl VerifiedSignature {
     ) -> Result<Self, SignatureError> {
         let candidate = Candidate {
             signed: Signed {
-                payload: payload.as_bytes(),
+                message: payload.as_bytes(),
                 signature: signature.signature(),
-                enclosures: signature.enclosures(),
+                enclosed: Enclosed::Layer(signature.enclosures()),
             },
             terms: &wanted.terms,
             revoked,
             now,
         };
-        let (signer, proven_time) = match &wanted.identity {
-            RequiredIdentity::Key(key) => candidate.by_key(key)?,
-            RequiredIdentity::Keyless(identity) => candidate.by_identity(identity)?,
-            RequiredIdentity::Certificate(certificates) => candidate.by_certificate(certificates)?,
-        };
-        if let Some(not_after) = wanted.terms.not_after.filter(|not_after| now > *not_after) {
-            return Err(SignatureError::Expired(not_after));
-        }
+        let made_by = candidate.signer(&wanted.identity)?;
+        let (signer, proven_time) = candidate.prove(made_by, &wanted.identity)?;
         let carries = |(name, value): (&String, &String)| payload.annotations().get(name) == Some(value);
         if !wanted.terms.annotations.iter().all(carries) {
             return Err(SignatureError::Annotations);
@@ -148,20 +154,62 @@ impl VerifiedSignature {
 }
 
 /// A signature and what is asked of it.
-struct Candidate<'c> {
-    signed: Signed<'c>,
-    terms: &'c SignatureTerms,
-    revoked: &'c RevokedSigners,
-    now: Time,
+pub(super) struct Candidate<'c> {
+    pub(super) signed: Signed<'c>,
+    pub(super) terms: &'c SignatureTerms,
+    pub(super) revoked: &'c RevokedSigners,
+    pub(super) now: Time,
+}
+
+/// Who made a signature, by our own call; that they are who their certificate says is not proven yet.
+#[must_use]
+pub(super) struct MadeBy {
+    signer: Signer,
+    certificate: Option<SigningCertificate>,
 }
 
 impl Candidate<'_> {
-    fn by_key(&self, key: &PublicKey) -> Result<Proven, SignatureError> {
-        self.is_by(key)?;
-        Ok((self.key(key)?, self.signed.by_key(key, &self.terms.evidence, self.now)?))
+    /// Whether whom the requirement wants made the signature.
+    pub(super) fn signer(&self, wanted: &RequiredIdentity) -> Result<MadeBy, SignatureError> {
+        match wanted {
+            RequiredIdentity::Key(key) => self.by_key(key),
+            RequiredIdentity::Keyless(identity) => self.by_identity(identity),
+            RequiredIdentity::Certificate(certificates) => match certificates.key() {
+                Some(key) => self.by_key(key),
+                None => {
+                    let certificate = self.certificate()?;
+                    Ok(MadeBy { signer: self.key(certificate.key())?, certificate: Some(certificate) })
+                }
+            },
+        }
     }
 
-    fn by_identity(&self, wanted: &IdentityPattern) -> Result<Proven, SignatureError> {
+    /// Verifies what is asked for besides: what proves who signed, and when.
+    pub(super) fn prove(&self, by: MadeBy, wanted: &RequiredIdentity) -> Result<Proven, SignatureError> {
+        let MadeBy { signer, certificate } = by;
+        let (signed, terms, now) = (&self.signed, &self.terms.evidence, self.now);
+        let proven_time = match (wanted, certificate) {
+            (RequiredIdentity::Key(key), _) => signed.by_key(key, terms, now)?,
+            (RequiredIdentity::Keyless(_), Some(certificate)) => {
+                Some(certificate.verify(signed, terms, now)?)
+            }
+            (RequiredIdentity::Keyless(_), None) => return Err(EvidenceError::NoCertificate.into()),
+            (RequiredIdentity::Certificate(wanted), certificate) => {
+                wanted.verify(certificate.as_ref(), signed, terms, now)?
+            }
+        };
+        if let Some(not_after) = self.terms.not_after.filter(|not_after| now > *not_after) {
+            return Err(SignatureError::Expired(not_after));
+        }
+        Ok((signer, proven_time))
+    }
+
+    fn by_key(&self, key: &PublicKey) -> Result<MadeBy, SignatureError> {
+        self.is_by(key)?;
+        Ok(MadeBy { signer: self.key(key)?, certificate: None })
+    }
+
+    fn by_identity(&self, wanted: &IdentityPattern) -> Result<MadeBy, SignatureError> {
         let certificate = self.certificate()?;
         let identity = certificate.identity()?;
         match wanted.mismatch(&identity, &certificate)? {
@@ -177,33 +225,21 @@ impl Candidate<'_> {
         if self.revoked.has_key(certificate.key().fingerprint()) {
             return Err(SignatureError::Revoked("key"));
         }
-        let proven_time = certificate.verify(&self.signed, &self.terms.evidence, self.now)?;
-        Ok((Signer::Identity(identity), Some(proven_time)))
+        Ok(MadeBy { signer: Signer::Identity(identity), certificate: Some(certificate) })
     }
 
-    fn by_certificate(&self, wanted: &OwnCertificates) -> Result<Proven, SignatureError> {
-        let verify = |attached| wanted.verify(attached, &self.signed, &self.terms.evidence, self.now);
-        if let Some(key) = wanted.key() {
-            self.is_by(key)?;
-            return Ok((self.key(key)?, verify(None)?));
-        }
-        let certificate = self.certificate()?;
-        let signer = self.key(certificate.key())?;
-        Ok((signer, verify(Some(&certificate))?))
-    }
-
-    /// The certificate that comes with the signature, which is by its key.
     fn certificate(&self) -> Result<SigningCertificate, SignatureError> {
         let certificate = self.signed.certificate()?;
-        match self.is_by(certificate.key()) {
-            Ok(()) => Ok(certificate),
-            Err(SignatureError::WrongKey) => Err(SignatureError::NotByCertificate),
-            Err(error) => Err(error),
-        }
+        certificate.holds(&self.signed, self.terms.hash).map_err(|error| match error {
+            NotByKey::Malformed => SignatureError::Malformed,
+            NotByKey::WrongKey => SignatureError::NotByCertificate,
+        })?;
+        Ok(certificate)
     }
 
     fn is_by(&self, key: &PublicKey) -> Result<(), SignatureError> {
-        key.verify(self.signed.payload, self.signed.signature, self.terms.hash).map_err(|error| match error {
+        let verified = key.verify(self.signed.message, self.signed.signature, self.terms.hash);
+        verified.map(drop).map_err(|error| match error {
             NotByKey::Malformed => SignatureError::Malformed,
             NotByKey::WrongKey => SignatureError::WrongKey,
         })
@@ -224,9 +260,9 @@ impl SignatureError {
         match self {
             Self::Malformed | Self::WrongKey => 0,
             Self::Evidence(error) if **error == EvidenceError::NoCertificate => 1,
-            Self::OtherIdentity(_) => 2,
+            Self::NoStatement | Self::NoMessage | Self::OtherIdentity(_) => 2,
             Self::NotByCertificate => 3,
-            Self::Claim { .. } => 4,
+            Self::Statement(_) | Self::OtherSubject | Self::Claim { .. } => 4,
             Self::Evidence(_) => 5,
             Self::Revoked(_) | Self::Expired(_) | Self::Annotations => 6,
         }

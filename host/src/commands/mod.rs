@@ -1,5 +1,8 @@
 //! One file for each subcommand.
 
+pub(crate) mod annotate;
+pub(crate) mod check;
+pub(crate) mod convert;
 pub(crate) mod examples;
 pub(crate) mod run;
 mod text;
@@ -23,15 +26,21 @@ pub(crate) struct PolicyArguments {
     /// The policy module
     #[arg(long, value_name = "FILE", default_value = "policy.wasm")]
     policy: PathBuf,
-    /// How long one call into the policy may take, host calls included; 0 is for ever
-    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TIMEOUT.as_secs())]
-    timeout_seconds: u64,
+    /// How long one call into the policy may take, host calls included; 0 is for ever. 2, as in the policy-server;
+    /// `check` leaves it to the settings' `evaluationBudget`
+    #[arg(long, value_name = "SECONDS")]
+    timeout_seconds: Option<u64>,
 }
 
 impl PolicyArguments {
     fn load(&self) -> Result<Policy, ModuleError> {
-        let timeout = (self.timeout_seconds > 0).then(|| Duration::from_secs(self.timeout_seconds));
-        Policy::load(&self.policy, timeout)
+        self.load_with(DEFAULT_TIMEOUT.as_secs())
+    }
+
+    /// The policy, with as many seconds for a call where nothing else is said.
+    fn load_with(&self, seconds: u64) -> Result<Policy, ModuleError> {
+        let seconds = self.timeout_seconds.unwrap_or(seconds);
+        Policy::load(&self.policy, (seconds > 0).then(|| Duration::from_secs(seconds)))
     }
 
     /// How the policy is called in messages, as kwctl does it.

@@ -21,7 +21,8 @@ pub(crate) fn line(out: &mut impl Write, indent: &str, label: &str, text: &str) 
     Ok(())
 }
 
-fn escaped(character: char) -> String {
+/// A character, or its escape.
+pub(crate) fn escaped(character: char) -> String {
     if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
 }
 

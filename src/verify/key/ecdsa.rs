@@ -27,14 +27,14 @@ pub(super) fn verify<'s, S, K>(
     hashes: &[HashAlgorithm],
     message: &[u8],
     signature: &'s [u8],
-) -> Result<(), NotByKey>
+) -> Result<HashAlgorithm, NotByKey>
 where
     S: TryFrom<&'s [u8]>,
     K: PrehashVerifier<S>,
 {
     let signature = S::try_from(signature).map_err(|_| NotByKey::Malformed)?;
     let holds = |hash: &HashAlgorithm| key.verify_prehash(&hash.digest(message), &signature).is_ok();
-    if hashes.iter().any(holds) { Ok(()) } else { Err(NotByKey::WrongKey) }
+    hashes.iter().copied().find(holds).ok_or(NotByKey::WrongKey)
 }
 
 /// Whether some bytes are an ECDSA signature for any of the curves, of which P-521 is the largest.

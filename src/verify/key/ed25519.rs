@@ -5,7 +5,7 @@
 use ed25519_dalek::{Digest, Sha512, Signature, VerifyingKey};
 use p256::pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-use super::{Algorithm, Fingerprint, KeyError, NotByKey, PublicKey};
+use super::{Algorithm, Fingerprint, HashAlgorithm, KeyError, NotByKey, PublicKey};
 
 /// id-Ed25519 (RFC 8410).
 pub(super) const OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -31,11 +31,16 @@ pub(super) fn from_spki(spki: SubjectPublicKeyInfoRef<'_>) -> Result<PublicKey, 
 }
 
 /// Pure first, as cosign up to 2.5 and openssl sign; then prehashed, as cosign does since 2.6.
-pub(super) fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<(), NotByKey> {
+pub(super) fn verify(
+    key: &VerifyingKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<HashAlgorithm, NotByKey> {
     let signature = Signature::from_slice(signature).map_err(|_| NotByKey::Malformed)?;
     let pure = key.verify_strict(message, &signature);
     let prehashed = || key.verify_prehashed_strict(Sha512::new_with_prefix(message), None, &signature);
-    pure.or_else(|_| prehashed()).map_err(|_| NotByKey::WrongKey)
+    pure.or_else(|_| prehashed()).map_err(|_| NotByKey::WrongKey)?;
+    Ok(HashAlgorithm::Sha512)
 }
 
 /// Whether some bytes have the length of a signature.

@@ -105,7 +105,7 @@ impl PublicKey {
     }
 
     /// Verifies a signature over a message. Without a required hash, those that signers use for such keys
-    /// are tried.
+    /// are tried. Gives the hash it is over; for Ed25519, the one within the algorithm.
     ///
     /// # Errors
     /// [`NotByKey`] when the signature is malformed or not by this key.
@@ -114,7 +114,7 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
         required: Option<HashAlgorithm>,
-    ) -> Result<(), NotByKey> {
+    ) -> Result<HashAlgorithm, NotByKey> {
         let hashes = self.hashes(required);
         let verified = match &self.algorithm {
             Algorithm::EcdsaP256(key) => {

@@ -70,7 +70,7 @@ pub(super) fn verify(
     hashes: &[HashAlgorithm],
     message: &[u8],
     signature: &[u8],
-) -> Result<(), NotByKey> {
+) -> Result<HashAlgorithm, NotByKey> {
     if signature.len() != key.size() {
         return Err(NotByKey::Malformed);
     }
@@ -78,7 +78,7 @@ pub(super) fn verify(
         let digest = hash.digest(message);
         pkcs1v15(key, *hash, &digest, signature) || pss(key, *hash, &digest, signature)
     };
-    if hashes.iter().any(holds) { Ok(()) } else { Err(NotByKey::WrongKey) }
+    hashes.iter().copied().find(holds).ok_or(NotByKey::WrongKey)
 }
 
 fn pkcs1v15(key: &RsaPublicKey, hash: HashAlgorithm, digest: &[u8], signature: &[u8]) -> bool {

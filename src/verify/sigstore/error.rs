@@ -62,6 +62,9 @@ pub enum EvidenceError {
     /// An entry of a kind that says too little of what was signed.
     #[error("a transparency-log entry of kind `{}`; only hashedrekord 0.0.1 can stand here", Shown(.0))]
     LogEntryKind(String),
+    /// An entry of a kind that is not for what is signed: a message or an envelope.
+    #[error("the transparency-log entry is a {0}, which is not for such a signature")]
+    UnfitLogEntry(&'static str),
     /// The entry is of another signature.
     #[error("the transparency-log entry is of another signature")]
     OtherSignature,
@@ -80,6 +83,17 @@ pub enum EvidenceError {
     /// The log's promise (SET) is not by the log, or not of this entry.
     #[error("the transparency log's signed entry timestamp (SET) does not hold")]
     SignedEntryTimestamp,
+    /// Nothing proves that the log has the entry, or not as the bundle's version demands.
+    #[error("nothing proves that the transparency log includes the entry")]
+    NoInclusionProof,
+    /// The proof does not lead from the entry to the root of the log's tree.
+    #[error("the proof that the transparency log includes the entry does not hold")]
+    InclusionProof,
+    /// The root of the log's tree is not signed by a log of the trust root, or not the one of the proof.
+    #[error(
+        "the checkpoint of the transparency log is by no log that the trust root names, or of another tree"
+    )]
+    Checkpoint,
     /// An entry or a timestamp from the future.
     #[error("it was signed at {0}, which is in the future")]
     Future(Time),

@@ -3,21 +3,25 @@
 //! Every function here is called after our own call has verified the signature over the payload. What is checked
 //! here first, with an error of its own for each check, the Sigstore crates check again where an identity is asked for.
 
+use core::cell::OnceCell;
 use core::fmt::{self, Display, Formatter};
 
 use jiff::Timestamp;
 use sigstore_verify::types::TimestampToken;
 use thiserror::Error;
 
+use super::bundle::UnverifiedBundle;
 use super::certificate::{Certificate, CertificateError, Identity, time};
 use super::error::EvidenceError;
-use super::log::{LogEntry, LoggedBy};
+use super::log::LogEntry;
+use super::record::{Logged, LoggedBy};
 use super::trust::{Built, TrustRoot};
 use super::{chain, keyless, timestamp};
 use crate::attached::Enclosures;
+use crate::image::ImageDigest;
 use crate::time::Time;
 use crate::verify::PublicKey;
-use crate::verify::key::HashAlgorithm;
+use crate::verify::key::{HashAlgorithm, NotByKey};
 
 /// What must prove that, and when, a signature was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +52,27 @@ pub struct NoProvenTime;
 /// A signature that holds, and what came with it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::verify) struct Signed<'s> {
-    pub(in crate::verify) payload: &'s [u8],
+    /// What the signature is over.
+    pub(in crate::verify) message: &'s [u8],
     pub(in crate::verify) signature: &'s [u8],
-    pub(in crate::verify) enclosures: &'s Enclosures,
+    pub(in crate::verify) enclosed: Enclosed<'s>,
+}
+
+/// Where that stands which came with a signature.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verify) enum Enclosed<'s> {
+    /// In the annotations of a layer.
+    Layer(&'s Enclosures),
+    /// In a bundle, with a signature over a message.
+    Message(&'s UnverifiedBundle),
+    /// In a bundle, with a signature over an envelope of this payload, a statement about this image.
+    Statement(&'s UnverifiedBundle, &'s [u8], ImageDigest),
 }
 
 /// The evidence of a signature: read, and each part of it verified for itself.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
+    /// What a layer carries; a bundle keeps its own.
     pub(super) entry: Option<LogEntry>,
     pub(super) token: Option<TimestampToken>,
     /// The times they prove.
@@ -69,7 +86,8 @@ impl EvidenceTerms {
 }
 
 impl Signed<'_> {
-    /// What proves when a key's signature was made, where anything is asked for. `None` where nothing is.
+    /// What proves when a key's signature was made, where anything is asked for. `None` where nothing is, or where a log
+    /// has it that says no time.
     pub(in crate::verify) fn by_key(
         &self,
         key: &PublicKey,
@@ -79,19 +97,24 @@ impl Signed<'_> {
         if !terms.asks_for_anything() {
             return Ok(None);
         }
+        // All that is asked for is there; an entry of Rekor v2 alone says no time.
         let evidence = self.evidence(LoggedBy::Key(key), terms, terms.trust.built()?, now)?;
-        evidence.times.iter().min().map(|at| Some(time(*at))).ok_or(EvidenceError::NoProvenTime)
+        Ok(evidence.times.iter().min().map(|at| time(*at)))
     }
 
     /// Whose certificate this is, as it says; nothing of that is proven yet.
     pub(in crate::verify) fn certificate(&self) -> Result<SigningCertificate, EvidenceError> {
-        let text = self.enclosures.certificate().ok_or(EvidenceError::NoCertificate)?;
+        let enclosures = match self.enclosed {
+            Enclosed::Layer(enclosures) => enclosures,
+            Enclosed::Message(bundle) | Enclosed::Statement(bundle, ..) => return bundle.certificate(),
+        };
+        let text = enclosures.certificate().ok_or(EvidenceError::NoCertificate)?;
         let leaf = Certificate::parse_pem(text)?.into_iter().next().ok_or(EvidenceError::NoCertificate)?;
-        let chain = match self.enclosures.chain() {
+        let chain = match enclosures.chain() {
             Some(text) => Certificate::parse_pem(text)?,
             None => Vec::new(),
         };
-        Ok(SigningCertificate { key: leaf.key()?, leaf, chain })
+        SigningCertificate::new(leaf, chain)
     }
 
     fn evidence(
@@ -102,14 +125,22 @@ impl Signed<'_> {
         now: Time,
     ) -> Result<Evidence, EvidenceError> {
         let now = timestamp_of(now);
+        let mut logged = Logged { signature: self.signature, message: self.message, payload: None, by };
+        let enclosures = match self.enclosed {
+            Enclosed::Layer(enclosures) => enclosures,
+            Enclosed::Message(bundle) => return bundle.evidence(&logged, terms, trust, now),
+            Enclosed::Statement(bundle, payload, _) => {
+                logged.payload = Some(payload);
+                return bundle.evidence(&logged, terms, trust, now);
+            }
+        };
         let mut evidence = Evidence::default();
         if terms.log {
-            let entry = LogEntry::parse(self.enclosures.log_entry().ok_or(EvidenceError::NoLogEntry)?)?;
-            entry.is_of(self.signature, by, self.payload)?;
-            evidence.times.push(entry.verify_promise(trust, now)?);
+            let entry = LogEntry::parse(enclosures.log_entry().ok_or(EvidenceError::NoLogEntry)?)?;
+            evidence.times.push(entry.verify(&logged, trust, now)?);
             evidence.entry = Some(entry);
         }
-        match self.enclosures.timestamp() {
+        match enclosures.timestamp() {
             Some(text) => {
                 let token = timestamp::parse(text)?;
                 evidence.times.push(timestamp::verify(&token, self.signature, trust, now)?);
@@ -127,10 +158,16 @@ impl Signed<'_> {
 pub(in crate::verify) struct SigningCertificate {
     pub(super) leaf: Certificate,
     pub(super) chain: Vec<Certificate>,
+    /// The hash that the signature is over, by our own call that verified it.
+    hash: OnceCell<HashAlgorithm>,
     key: PublicKey,
 }
 
 impl SigningCertificate {
+    pub(super) fn new(leaf: Certificate, chain: Vec<Certificate>) -> Result<Self, EvidenceError> {
+        Ok(Self { key: leaf.key()?, leaf, chain, hash: OnceCell::new() })
+    }
+
     pub(in crate::verify) fn key(&self) -> &PublicKey {
         &self.key
     }
@@ -165,11 +202,20 @@ impl SigningCertificate {
         Ok(time(first))
     }
 
-    /// The hash that the signature is over.
-    pub(super) fn hash(&self, signed: &Signed<'_>) -> HashAlgorithm {
-        let holds =
-            |hash: &HashAlgorithm| self.key.verify(signed.payload, signed.signature, Some(*hash)).is_ok();
-        HashAlgorithm::ALL.into_iter().find(holds).unwrap_or(HashAlgorithm::Sha256)
+    /// Our own call verifies that the signature is by the certificate's key.
+    pub(in crate::verify) fn holds(
+        &self,
+        signed: &Signed<'_>,
+        required: Option<HashAlgorithm>,
+    ) -> Result<(), NotByKey> {
+        let hash = self.key.verify(signed.message, signed.signature, required)?;
+        self.hash.get_or_init(|| hash);
+        Ok(())
+    }
+
+    /// The hash that the signature is over, once [`Self::holds`] has told.
+    pub(super) fn hash(&self) -> HashAlgorithm {
+        self.hash.get().copied().unwrap_or(HashAlgorithm::Sha256)
     }
 }
 
@@ -265,6 +311,6 @@ impl Certificate {
 
 /// A time of ours as the crates have it.
 pub(super) fn timestamp_of(time: Time) -> Timestamp {
-    let seconds = i64::try_from(time.as_unix()).unwrap_or(i64::MAX);
+    let seconds = i64::try_from(time.unix()).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }

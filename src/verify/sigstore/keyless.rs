@@ -8,14 +8,14 @@ use sigstore_verify::types::bundle::{
     TransparencyLogEntry, VerificationMaterial, VerificationMaterialContent, X509Certificate,
 };
 use sigstore_verify::types::{
-    Bundle, CanonicalizedBody, DerCertificate, DigestBytes, HashAlgorithm, KindVersion, LogIndex, LogKeyId,
-    MediaType, SignatureBytes, SignatureContent, SignedTimestamp,
+    Artifact, Bundle, CanonicalizedBody, DerCertificate, DigestBytes, HashAlgorithm, KindVersion, LogIndex,
+    LogKeyId, MediaType, Sha256Hash, SignatureBytes, SignatureContent, SignedTimestamp,
 };
 use sigstore_verify::{CertificateError, Error, VerificationPolicy};
 
 use super::certificate::{Certificate, SCT_LIST, time};
 use super::error::EvidenceError;
-use super::evidence::{Evidence, EvidenceTerms, Signed, SigningCertificate};
+use super::evidence::{Enclosed, Evidence, EvidenceTerms, Signed, SigningCertificate};
 use super::log::LogEntry;
 use super::trust::Built;
 use crate::verify::key::HashAlgorithm as Hash;
@@ -32,18 +32,24 @@ pub(super) fn verify(
     if terms.sct {
         certificate.leaf.check_sct(trust)?;
     }
-    let bundle = bundle(certificate, signed, evidence)?;
+    let (bundle, artifact) = match signed.enclosed {
+        Enclosed::Layer(_) => (bundle(certificate, signed, evidence)?, Artifact::from(signed.message)),
+        Enclosed::Message(bundle) => (bundle.for_crates(terms.log), Artifact::from(signed.message)),
+        Enclosed::Statement(bundle, _, image) => {
+            (bundle.for_crates(terms.log), Artifact::from(Sha256Hash::new(*image.as_bytes())))
+        }
+    };
     let mut policy = VerificationPolicy::any_identity();
     if !terms.sct {
         policy = policy.skip_sct();
     }
-    if evidence.entry.is_none() {
+    if !terms.log {
         policy = policy.skip_tlog_unsafe();
     }
-    let verified = trust.verifier.verify(signed.payload, &bundle, &policy).map_err(of)?;
+    let verified = trust.verifier.verify(artifact, &bundle, &policy).map_err(of)?;
     let all = verified.certificate_verified()
         && verified.sct_verified() == terms.sct
-        && verified.tlog_verified() == evidence.entry.is_some()
+        && verified.tlog_verified() == terms.log
         && verified.verified_timestamps().len() == evidence.times.len();
     if all { Ok(()) } else { Err(EvidenceError::Refused("not everything was checked".to_owned())) }
 }
@@ -64,24 +70,25 @@ fn bundle(
             ));
     // Format 0.1 is the one with a promise and no proof of inclusion; it must have the promise.
     let format = if evidence.entry.is_some() { MediaType::Bundle0_1 } else { MediaType::Bundle0_2 };
-    let (algorithm, hash) = match certificate.hash(signed) {
+    let (algorithm, hash) = match certificate.hash() {
         Hash::Sha256 => (HashAlgorithm::Sha2256, Hash::Sha256),
         Hash::Sha384 => (HashAlgorithm::Sha2384, Hash::Sha384),
         Hash::Sha512 => (HashAlgorithm::Sha2512, Hash::Sha512),
     };
-    let digest = MessageDigest::new(algorithm, DigestBytes::new(hash.digest(signed.payload)));
+    let digest = MessageDigest::new(algorithm, DigestBytes::new(hash.digest(signed.message)));
     let signature =
         MessageSignature::new(SignatureBytes::from_bytes(signed.signature)).with_message_digest(digest);
     Ok(Bundle::new(format, material, SignatureContent::MessageSignature(signature)))
 }
 
 fn entry(entry: &LogEntry) -> Result<TransparencyLogEntry, EvidenceError> {
-    let index = LogIndex::new(entry.index).map_err(|_| EvidenceError::MalformedLogEntry("logIndex"))?;
-    let log = LogId::new(LogKeyId::new(entry.log_id.to_vec()));
+    let index =
+        LogIndex::new(entry.promise.index).map_err(|_| EvidenceError::MalformedLogEntry("logIndex"))?;
+    let log = LogId::new(LogKeyId::new(entry.promise.log_id.to_vec()));
     let body = CanonicalizedBody::new(entry.body.clone());
     Ok(TransparencyLogEntry::new(index, log, KindVersion::HashedRekordV001, body)
-        .with_integrated_time(entry.integrated)
-        .with_inclusion_promise(InclusionPromise::new(SignedTimestamp::new(entry.promise.clone()))))
+        .with_integrated_time(entry.promise.integrated)
+        .with_inclusion_promise(InclusionPromise::new(SignedTimestamp::new(entry.promise.signature.clone()))))
 }
 
 impl Certificate {

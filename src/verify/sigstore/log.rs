@@ -1,40 +1,38 @@
-//! Entries of a transparency log as `.sig` layers carry them: cosign's Rekor bundle, with the log's promise
-//! (SET) and without a proof of inclusion.
+//! Entries of a transparency log: as `.sig` layers carry them, in cosign's Rekor bundle with the log's promise (SET)
+//! and without a proof of inclusion, and as Sigstore bundles do, with either or both.
 //!
-//! The promise alone says that *something* was logged. That it was this signature, by this key, over this
-//! payload is checked first (GHSA-whqx-f9j3-ch6m).
+//! Both say that *something* was logged. That it was this signature, by this key, over this payload is checked
+//! first, by the [record](super::record).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
-use sigstore_verify::types::{Sha256Hash, SignatureBytes};
+use serde_json::Value;
+use sigstore_verify::types::{Sha256Hash, SignatureBytes, TransparencyLogEntry};
 
-use super::certificate::{Certificate, certificates, time};
+use super::certificate::time;
 use super::error::EvidenceError;
+use super::inclusion;
+use super::record::{Kind, Logged, Record};
 use super::trust::Built;
 use crate::limits::MAX_LOG_ENTRY_CHARS;
-use crate::verify::PublicKey;
-use crate::verify::key::HashAlgorithm;
 
-/// An entry, read but not verified.
+/// An entry of a `.sig` layer, read but not verified.
 #[derive(Debug)]
 pub(super) struct LogEntry {
     pub(super) body: Vec<u8>,
+    pub(super) promise: Promise,
+    record: Record,
+}
+
+/// A log's promise to include an entry at a place and a time.
+#[derive(Debug)]
+pub(super) struct Promise {
     pub(super) integrated: Timestamp,
     pub(super) index: u64,
     pub(super) log_id: [u8; 32],
-    pub(super) promise: Vec<u8>,
-    record: HashedRekord,
-}
-
-/// Who is to have made the signature that is logged.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum LoggedBy<'k> {
-    Key(&'k PublicKey),
-    Certificate(&'k Certificate),
-    /// A certificate, or the key it is of.
-    Either(&'k Certificate, &'k PublicKey),
+    pub(super) signature: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -55,47 +53,6 @@ struct RawPayload {
     log_id: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kind {
-    api_version: String,
-    kind: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct HashedRekord {
-    spec: Spec,
-}
-
-#[derive(Debug, Deserialize)]
-struct Spec {
-    data: Data,
-    signature: Signature,
-}
-
-#[derive(Debug, Deserialize)]
-struct Data {
-    hash: Hash,
-}
-
-#[derive(Debug, Deserialize)]
-struct Hash {
-    algorithm: String,
-    value: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Signature {
-    content: String,
-    public_key: Key,
-}
-
-#[derive(Debug, Deserialize)]
-struct Key {
-    content: String,
-}
-
 impl LogEntry {
     /// Reads the annotation `dev.sigstore.cosign/bundle`.
     pub(super) fn parse(text: &str) -> Result<Self, EvidenceError> {
@@ -105,61 +62,44 @@ impl LogEntry {
         }
         let raw: RawBundle = serde_json::from_str(text).map_err(|_| Malformed("JSON"))?;
         let promise = raw.signed_entry_timestamp.ok_or(Malformed("SignedEntryTimestamp"))?;
-        let promise = STANDARD.decode(promise).map_err(|_| Malformed("SignedEntryTimestamp"))?;
+        let signature = STANDARD.decode(promise).map_err(|_| Malformed("SignedEntryTimestamp"))?;
         let body = STANDARD.decode(raw.payload.body).map_err(|_| Malformed("body"))?;
-        let kind: Kind = serde_json::from_slice(&body).map_err(|_| Malformed("body"))?;
-        if (kind.kind.as_str(), kind.api_version.as_str()) != ("hashedrekord", "0.0.1") {
-            return Err(EvidenceError::LogEntryKind(format!("{} {}", kind.kind, kind.api_version)));
+        let json: Value = serde_json::from_slice(&body).map_err(|_| Malformed("body"))?;
+        let kind = Kind::of(&json)?;
+        if kind != Kind::HashedRekord {
+            return Err(EvidenceError::LogEntryKind(kind.name().to_owned()));
         }
         // Rekor counts no time before its own; zero stands for none.
         let integrated = Some(raw.payload.integrated_time).filter(|seconds| *seconds > 0);
         let integrated = integrated.and_then(|seconds| Timestamp::from_second(seconds).ok());
         Ok(Self {
-            record: serde_json::from_slice(&body).map_err(|_| Malformed("body"))?,
+            record: Record::parse(kind, &json)?,
             body,
-            integrated: integrated.ok_or(Malformed("integratedTime"))?,
-            index: raw.payload.log_index,
-            log_id: from_hex(&raw.payload.log_id).ok_or(Malformed("logID"))?,
-            promise,
+            promise: Promise {
+                integrated: integrated.ok_or(Malformed("integratedTime"))?,
+                index: raw.payload.log_index,
+                log_id: from_hex(&raw.payload.log_id).ok_or(Malformed("logID"))?,
+                signature,
+            },
         })
     }
 
-    /// Whether the entry is of this signature, by this key or certificate, over this payload.
-    pub(super) fn is_of(
+    /// Verifies that the entry is of this signature and that the log promised to include it. Gives the time of that.
+    pub(super) fn verify(
         &self,
-        signature: &[u8],
-        by: LoggedBy<'_>,
-        payload: &[u8],
-    ) -> Result<(), EvidenceError> {
-        let Spec { data, signature: logged } = &self.record.spec;
-        if STANDARD.decode(&logged.content).ok().as_deref() != Some(signature) {
-            return Err(EvidenceError::OtherSignature);
-        }
-        let pem =
-            STANDARD.decode(&logged.public_key.content).ok().and_then(|pem| String::from_utf8(pem).ok());
-        let pem = pem.ok_or(EvidenceError::MalformedLogEntry("publicKey"))?;
-        let is_key = |key: &PublicKey| PublicKey::parse_all(&pem).is_ok_and(|keys| keys == [key.clone()]);
-        let is_certificate =
-            |certificate: &Certificate| certificates(&pem).is_ok_and(|ders| ders == [certificate.der()]);
-        let is_same = match by {
-            LoggedBy::Key(key) => is_key(key),
-            LoggedBy::Certificate(certificate) => is_certificate(certificate),
-            LoggedBy::Either(certificate, key) => is_certificate(certificate) || is_key(key),
-        };
-        if !is_same {
-            return Err(EvidenceError::OtherKey);
-        }
-        let hash = HashAlgorithm::ALL.into_iter().find(|hash| hash.name() == data.hash.algorithm);
-        let hash = hash.ok_or(EvidenceError::MalformedLogEntry("hash algorithm"))?;
-        if crate::image::hex(&hash.digest(payload)) != data.hash.value {
-            return Err(EvidenceError::OtherPayload);
-        }
-        Ok(())
+        logged: &Logged<'_>,
+        trust: &Built,
+        now: Timestamp,
+    ) -> Result<Timestamp, EvidenceError> {
+        self.record.is_of(logged)?;
+        self.promise.verify(&self.body, trust, now)
     }
+}
 
-    /// Verifies the log's promise: its signature over the entry, its time and its place (RFC 8785 JSON), by a
-    /// key that was in use at that time. Gives that time.
-    pub(super) fn verify_promise(&self, trust: &Built, now: Timestamp) -> Result<Timestamp, EvidenceError> {
+impl Promise {
+    /// Verifies the log's signature over the entry, its time and its place (RFC 8785 JSON), by a key that was in
+    /// use at that time. Gives that time.
+    fn verify(&self, body: &[u8], trust: &Built, now: Timestamp) -> Result<Timestamp, EvidenceError> {
         let log_id = Sha256Hash::new(self.log_id);
         let hex = crate::image::hex(&self.log_id);
         if trust.logs.key(&log_id).is_none() {
@@ -170,17 +110,68 @@ impl LogEntry {
         // Nothing in these values is escaped in JSON, and the names are in their order already.
         let promised = format!(
             r#"{{"body":"{}","integratedTime":{},"logID":"{hex}","logIndex":{}}}"#,
-            STANDARD.encode(&self.body),
+            STANDARD.encode(body),
             self.integrated.as_second(),
             self.index,
         );
-        key.verify(promised.as_bytes(), &SignatureBytes::from_bytes(&self.promise))
+        key.verify(promised.as_bytes(), &SignatureBytes::from_bytes(&self.signature))
             .map_err(|_| EvidenceError::SignedEntryTimestamp)?;
         if self.integrated > now {
             return Err(EvidenceError::Future(time(self.integrated)));
         }
         Ok(self.integrated)
     }
+}
+
+/// Verifies an entry of a bundle: that it is of this signature, and all that proves that a log has it, of which there
+/// is at least one, the proof where that is `needed`. Gives the time that is proven, if one is.
+pub(super) fn verify_bundled(
+    entry: &TransparencyLogEntry,
+    logged: &Logged<'_>,
+    needed: bool,
+    trust: &Built,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, EvidenceError> {
+    use EvidenceError::MalformedLogEntry as Malformed;
+    let body = entry.canonicalized_body.as_bytes();
+    let json: Value = serde_json::from_slice(body).map_err(|_| Malformed("body"))?;
+    let kind = Kind::of(&json)?;
+    let said = (entry.kind_version.kind(), entry.kind_version.version());
+    if format!("{} {}", said.0, said.1) != kind.name() {
+        return Err(Malformed("kindVersion"));
+    }
+    let fits = match (kind, logged.payload) {
+        (Kind::HashedRekordV2, _) => true,
+        (Kind::HashedRekord, payload) => payload.is_none(),
+        (Kind::Dsse | Kind::Intoto, payload) => payload.is_some(),
+    };
+    if !fits {
+        return Err(EvidenceError::UnfitLogEntry(kind.name()));
+    }
+    Record::parse(kind, &json)?.is_of(logged)?;
+    let promise = entry.inclusion_promise.as_ref();
+    let at = match promise {
+        None => None,
+        // Rekor v2 makes none, and says no time.
+        Some(_) if kind == Kind::HashedRekordV2 => return Err(Malformed("inclusionPromise")),
+        Some(promise) => {
+            let log_id: [u8; 32] =
+                entry.log_id.key_id.as_bytes().try_into().map_err(|_| Malformed("logId"))?;
+            let promise = Promise {
+                integrated: entry.integrated_time.ok_or(Malformed("integratedTime"))?,
+                index: entry.log_index.get(),
+                log_id,
+                signature: promise.signed_entry_timestamp.as_bytes().to_vec(),
+            };
+            Some(promise.verify(body, trust, now)?)
+        }
+    };
+    match inclusion::verify(entry, kind, trust, now) {
+        Some(verified) => verified?,
+        None if needed || promise.is_none() => return Err(EvidenceError::NoInclusionProof),
+        None => {}
+    }
+    Ok(at)
 }
 
 /// 64 lower-case digits.

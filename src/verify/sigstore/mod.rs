@@ -2,19 +2,23 @@
 //!
 //! The only place that knows the Sigstore crates. It knows no registry and no clock: time and trust are arguments.
 
+mod bundle;
 mod certificate;
 mod chain;
 mod error;
 mod evidence;
+mod inclusion;
 mod keyless;
 mod log;
 mod provider;
+mod record;
 mod timestamp;
 mod trust;
 
+pub use bundle::{BundleError, UnverifiedBundle};
 pub use certificate::{CertificateError, Identity, certificates};
 pub use error::EvidenceError;
 pub use evidence::{EvidenceTerms, NoProvenTime, OwnCertificates};
 pub use trust::{OwnTrust, TrustRoot, TrustRootError};
 
-pub(super) use evidence::{Signed, SigningCertificate};
+pub(super) use evidence::{Enclosed, Signed, SigningCertificate};

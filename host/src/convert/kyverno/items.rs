@@ -1,0 +1,142 @@
+//! The items of a rule's `verifyImages`. They are settings as they stand, but for what Kyverno puts beside them.
+
+use super::super::emit::{Action, Item};
+use super::super::read::{read, text};
+use super::super::refusal::At;
+use super::types::Rule;
+use serde::Deserialize;
+use serde_norway::{Mapping, Value};
+
+/// An item, and its own action.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) item: Item,
+    pub(super) action: Option<Action>,
+}
+
+const CONTEXT: &str =
+    "nothing is looked up at admission; of variables, only a ConfigMap that holds keys is known";
+const VARIABLE: &str =
+    "variables are not replaced; write the value, or name a ConfigMap with its key in `context`";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Context {
+    name: String,
+    config_map: ConfigMap,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigMap {
+    name: String,
+    namespace: String,
+}
+
+/// The items of a rule at `path`.
+pub(super) fn items(rule: &Rule, path: &str) -> Result<Vec<Written>, At> {
+    let conditions = [("preconditions", &rule.preconditions), ("celPreconditions", &rule.cel_preconditions)];
+    if let Some((field, _)) = conditions.into_iter().find(|(_, value)| value.is_some()) {
+        let instead =
+            "write it in `matchConditions` of the policy, in CEL, or drop it: then more is verified";
+        return Err(At::no_counterpart(format!("{path}.{field}"), instead));
+    }
+    let contexts = rule.context.iter().enumerate().map(|(index, value)| {
+        let path = format!("{path}.context[{index}]");
+        if value.get("configMap").is_none() {
+            return Err(At::no_counterpart(path, CONTEXT));
+        }
+        read::<Context>(value, &path)
+    });
+    let contexts: Vec<Context> = contexts.collect::<Result<_, _>>()?;
+    let several = rule.verify_images.len() > 1;
+    let items = rule.verify_images.iter().enumerate().map(|(index, fields)| {
+        let path = format!("{path}.verifyImages[{index}]");
+        let mut fields = fields.clone();
+        let mut mutate = true;
+        let mut verify = true;
+        for (field, value) in [("mutateDigest", &mut mutate), ("verifyDigest", &mut verify)] {
+            if let Some(found) = fields.shift_remove(field) {
+                *value = read(&found, &format!("{path}.{field}"))?;
+            }
+        }
+        let own = fields.shift_remove("failureAction");
+        let own = own.map(|own| {
+            let path = format!("{path}.failureAction");
+            action(&read::<String>(&own, &path)?, &path)
+        });
+        let action = own.transpose()?;
+        let mut value = Value::Mapping(fields);
+        replace_keys(&mut value, &contexts, &path)?;
+        let Value::Mapping(fields) = value else { return Err(At::no_counterpart(path, CONTEXT)) };
+        let fields = named(fields, rule.name.as_deref(), several.then_some(index));
+        Ok(Written { item: Item { path, fields, mutate, verify }, action })
+    });
+    items.collect()
+}
+
+/// Puts the rule's name first, if it is one that a rule can have.
+fn named(fields: Mapping, name: Option<&str>, index: Option<usize>) -> Mapping {
+    let number = index.map(|index| format!("-{}", index.saturating_add(1))).unwrap_or_default();
+    let name = name.map(|name| format!("{name}{number}"));
+    let fits = |name: &String| {
+        (1..=63).contains(&name.len())
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+    };
+    let Some(name) = name.filter(fits).filter(|_| text(&fields, "name").is_none()) else { return fields };
+    core::iter::once((Value::from("name"), Value::from(name))).chain(fields).collect()
+}
+
+/// `Audit` or `Enforce`, in the spelling of today or yesterday.
+pub(super) fn action(found: &str, path: &str) -> Result<Action, At> {
+    match found {
+        "Enforce" | "enforce" => Ok(Action::Enforce),
+        "Audit" | "audit" => Ok(Action::Audit),
+        other => Err(At::value(path, other, "allowed: Enforce, Audit")),
+    }
+}
+
+/// Replaces keys that a variable takes from a ConfigMap by a reference to it. Any other variable is refused.
+fn replace_keys(value: &mut Value, contexts: &[Context], path: &str) -> Result<(), At> {
+    match value {
+        Value::Sequence(items) => items.iter_mut().enumerate().try_for_each(|(index, item)| {
+            let path = format!("{path}[{index}]");
+            replace_keys(item, contexts, &path)
+        }),
+        Value::Mapping(fields) => {
+            if let Some(variable) = text(fields, "publicKeys").filter(|text| text.contains("{{")) {
+                let path = format!("{path}.publicKeys");
+                let reference = reference(variable, contexts);
+                let reference = reference.ok_or_else(|| At::value(path, variable, VARIABLE))?;
+                fields.shift_remove("publicKeys");
+                fields.insert("configMap".into(), Value::Mapping(reference));
+            }
+            // What conditions look at is written like a variable, and is none.
+            let entries = fields.iter_mut().filter(|(key, _)| key.as_str() != Some("conditions"));
+            entries.into_iter().try_for_each(|(key, value)| {
+                let path = format!("{path}.{}", key.as_str().unwrap_or_default());
+                replace_keys(value, contexts, &path)
+            })
+        }
+        Value::String(text) if text.contains("{{") => Err(At::value(path, text.clone(), VARIABLE)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => Ok(()),
+    }
+}
+
+/// `{{ NAME.data.KEY }}`, also with the key in quotes.
+fn reference(variable: &str, contexts: &[Context]) -> Option<Mapping> {
+    let inner = variable.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    let (name, key) = inner.split_once(".data.")?;
+    let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let context = contexts.iter().find(|context| context.name == name)?;
+    if key.is_empty() || !key.chars().all(plain) {
+        return None;
+    }
+    let fields = [
+        ("name", context.config_map.name.as_str()),
+        ("namespace", &context.config_map.namespace),
+        ("key", key),
+    ];
+    Some(fields.into_iter().map(|(field, value)| (Value::from(field), Value::from(value))).collect())
+}

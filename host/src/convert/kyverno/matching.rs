@@ -1,0 +1,243 @@
+//! `match` and `exclude` of a rule, as a formula.
+
+use super::super::glob::Glob;
+use super::super::kinds::{CONTROLLERS, CustomKind, KindSelector, Resource, workload};
+use super::super::refusal::At;
+use super::super::scope::{Atom, Formula, Operation, Requirement};
+use super::super::selector::requirements;
+use super::types::{Filter, LabelSelector, MatchResources, Override, Resources, Rule};
+use serde_norway::Value;
+use std::collections::BTreeSet;
+
+/// What the kinds of a policy stand for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kinds<'p> {
+    /// The controllers that Kyverno covers where a rule names Pods.
+    pub(super) controllers: &'p [&'static str],
+    /// Custom kinds named on the command line.
+    pub(super) custom: &'p [CustomKind],
+}
+
+const USERS: &str = "a webhook does not know who may do what; say it in `matchConditions` of the policy, over \
+                     `request.userInfo`";
+const KINDS_MISSING: &str = "name the kinds that are matched";
+const NAME: &str = "expected a name with `*` and `?`; nothing else, and no variable, can be put into a \
+                    condition";
+
+impl Rule {
+    /// Which requests the rule is about.
+    pub(super) fn formula(&self, path: &str, kinds: Kinds<'_>) -> Result<Formula, At> {
+        let reader = Reader { rule: self, kinds };
+        let matched = reader.combined(&self.matched, &format!("{path}.match"), false)?;
+        let Some(exclude) = &self.exclude else { return Ok(matched) };
+        let excluded = reader.combined(exclude, &format!("{path}.exclude"), true)?;
+        Ok(Formula::All(vec![matched, excluded.not()]))
+    }
+}
+
+impl Override {
+    /// Where another action applies. Without any condition that is nowhere, as Kyverno has it.
+    pub(super) fn formula(&self, path: &str) -> Result<Formula, At> {
+        let mut parts = Vec::new();
+        if let Some(namespaces) = &self.namespaces {
+            parts.push(namespaces_of(namespaces, &format!("{path}.namespaces"))?);
+        }
+        if let Some(selector) = &self.namespace_selector {
+            parts.push(labels(selector, &format!("{path}.namespaceSelector"), Atom::NamespaceLabel)?);
+        }
+        Ok(if parts.is_empty() { Formula::Any(Vec::new()) } else { Formula::All(parts) })
+    }
+}
+
+struct Reader<'r> {
+    rule: &'r Rule,
+    kinds: Kinds<'r>,
+}
+
+impl Reader<'_> {
+    fn combined(&self, resources: &MatchResources, path: &str, exclude: bool) -> Result<Formula, At> {
+        let lists = [("any", &resources.any), ("all", &resources.all)];
+        let filled = lists.iter().filter_map(|(name, list)| Some((*name, list.as_ref()?)));
+        let filled: Vec<(&str, &Vec<Filter>)> = filled.filter(|(_, list)| !list.is_empty()).collect();
+        let direct = resources.resources.is_some();
+        refuse_users(path, &resources.subjects, &resources.roles, &resources.cluster_roles)?;
+        match (filled.as_slice(), direct) {
+            ([], _) => {
+                let filter = resources.resources.as_ref();
+                self.filter(filter, &format!("{path}.resources"), exclude)
+            }
+            ([(name, list)], false) => {
+                let filters = list.iter().enumerate().map(|(index, filter)| {
+                    let path = format!("{path}.{name}[{index}]");
+                    refuse_users(&path, &filter.subjects, &filter.roles, &filter.cluster_roles)?;
+                    self.filter(filter.resources.as_ref(), &format!("{path}.resources"), exclude)
+                });
+                let filters = filters.collect::<Result<_, _>>()?;
+                Ok(if *name == "any" { Formula::Any(filters) } else { Formula::All(filters) })
+            }
+            _ => {
+                Err(At::no_counterpart(path, "write one of `any`, `all` and `resources`, as Kyverno demands"))
+            }
+        }
+    }
+
+    /// All of its fields must fit; of each list, one item.
+    fn filter(&self, resources: Option<&Resources>, path: &str, exclude: bool) -> Result<Formula, At> {
+        let Some(resources) = resources else {
+            // Nothing is excluded by nothing; nothing is matched by it either.
+            return if exclude { Ok(Formula::Any(Vec::new())) } else { Err(missing_kinds(path)) };
+        };
+        let mut parts = Vec::new();
+        if resources.kinds.is_empty() && !exclude {
+            return Err(missing_kinds(path));
+        }
+        if !resources.kinds.is_empty() {
+            parts.push(Formula::Is(Atom::Resources(self.resources(resources, &format!("{path}.kinds"))?)));
+        }
+        for (field, names) in [("name", resources.name.as_slice()), ("names", &resources.names)] {
+            if !names.is_empty() {
+                parts.push(Formula::Is(Atom::Names(globs(names, &format!("{path}.{field}"))?)));
+            }
+        }
+        if !resources.namespaces.is_empty() {
+            parts.push(namespaces_of(&resources.namespaces, &format!("{path}.namespaces"))?);
+        }
+        if !resources.annotations.is_empty() {
+            let path = format!("{path}.annotations");
+            return Err(At::no_counterpart(
+                path,
+                "anybody can annotate an object; match labels, or write `matchConditions`",
+            ));
+        }
+        if let Some(selector) = &resources.selector {
+            parts.push(labels(selector, &format!("{path}.selector"), Atom::ObjectLabel)?);
+        }
+        if let Some(selector) = &resources.namespace_selector {
+            parts.push(labels(selector, &format!("{path}.namespaceSelector"), Atom::NamespaceLabel)?);
+        }
+        if !resources.operations.is_empty() {
+            let path = format!("{path}.operations");
+            parts.push(Formula::Is(Atom::Operations(operations(&resources.operations, &path)?)));
+        }
+        // An empty filter excludes nothing.
+        Ok(if parts.is_empty() { Formula::Any(Vec::new()) } else { Formula::All(parts) })
+    }
+
+    fn resources(&self, resources: &Resources, path: &str) -> Result<BTreeSet<Resource>, At> {
+        let mut found = BTreeSet::new();
+        for (index, text) in resources.kinds.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let selector = KindSelector::parse(text).ok_or_else(|| {
+                At::value(&path, text, "expected a kind: Kind, version/Kind or group/version/Kind")
+            })?;
+            found.extend(self.of_kind(&selector, text, &path)?);
+        }
+        Ok(found)
+    }
+
+    fn of_kind(&self, selector: &KindSelector, text: &str, path: &str) -> Result<BTreeSet<Resource>, At> {
+        match selector.subresource.as_deref() {
+            None => {}
+            Some("ephemeralcontainers") if selector.kind.literal() == Some("Pod") => {
+                let mut resources = workload("Pod");
+                resources.retain(|resource| resource.resource.contains('/'));
+                return Ok(resources);
+            }
+            Some(_) => {
+                return Err(At::value(path, text, "no image comes in by this subresource; leave it out"));
+            }
+        }
+        if selector.kind.literal().is_none() && !self.rule.image_extractors.is_empty() {
+            return Err(At::value(path, text, "name the kinds that `imageExtractors` are for"));
+        }
+        let mut found = selector.workloads();
+        if selector.is_pod() && !found.is_empty() {
+            found.extend(self.kinds.controllers.iter().flat_map(|kind| workload(kind)));
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let unknown = "the plural of this kind is not known here; write --resource GROUP/VERSION/KIND=PLURAL";
+        let (kind, resource) =
+            selector.custom(self.kinds.custom).ok_or_else(|| At::value(path, text, unknown))?;
+        if self.rule.image_extractors.contains_key(kind.as_str()) {
+            return Ok([resource].into());
+        }
+        Err(At::value(path, text, "no image is found in this kind; it needs `imageExtractors`"))
+    }
+}
+
+fn missing_kinds(path: &str) -> At {
+    At::new(format!("{path}.kinds"), super::super::refusal::Problem::Missing { why: KINDS_MISSING })
+}
+
+fn refuse_users(
+    path: &str,
+    subjects: &Option<Value>,
+    roles: &Option<Value>,
+    cluster_roles: &Option<Value>,
+) -> Result<(), At> {
+    let lists = [("subjects", subjects), ("roles", roles), ("clusterRoles", cluster_roles)];
+    let filled = |list: &Value| !list.as_sequence().is_some_and(Vec::is_empty);
+    match lists.into_iter().find(|(_, list)| list.as_ref().is_some_and(filled)) {
+        Some((field, _)) => Err(At::no_counterpart(format!("{path}.{field}"), USERS)),
+        None => Ok(()),
+    }
+}
+
+fn globs(texts: &[String], path: &str) -> Result<Vec<Glob>, At> {
+    let glob = |(index, text): (usize, &String)| {
+        Glob::new(text).ok_or_else(|| At::value(format!("{path}[{index}]"), text, NAME))
+    };
+    texts.iter().enumerate().map(glob).collect()
+}
+
+fn namespaces_of(texts: &[String], path: &str) -> Result<Formula, At> {
+    if texts.is_empty() {
+        return Ok(Formula::Any(Vec::new()));
+    }
+    Ok(Formula::Is(Atom::Namespaces(globs(texts, path)?)))
+}
+
+/// All labels of a selector.
+fn labels(selector: &LabelSelector, path: &str, atom: fn(Requirement) -> Atom) -> Result<Formula, At> {
+    let all = requirements(selector, path)?.into_iter().map(|label| Formula::Is(atom(label)));
+    Ok(Formula::All(all.collect()))
+}
+
+/// DELETE and CONNECT bring in no image.
+fn operations(texts: &[String], path: &str) -> Result<BTreeSet<Operation>, At> {
+    let mut operations = BTreeSet::new();
+    for (index, text) in texts.iter().enumerate() {
+        match text.as_str() {
+            "CREATE" => operations.insert(Operation::Create),
+            "UPDATE" => operations.insert(Operation::Update),
+            "DELETE" | "CONNECT" => false,
+            other => {
+                let path = format!("{path}[{index}]");
+                return Err(At::value(path, other, "allowed: CREATE, UPDATE, DELETE, CONNECT"));
+            }
+        };
+    }
+    Ok(operations)
+}
+
+/// The controllers that Kyverno covers where a rule of this policy names Pods: none, where a rule is about single
+/// objects or mixes Pods with other kinds, or where an annotation says so.
+pub(super) fn controllers(rules: &[Value], requested: Option<&str>) -> Vec<&'static str> {
+    let supported = !rules.iter().any(|rule| {
+        let part = |field: &str| rule.get(field).and_then(|part| serde_norway::from_value(part.clone()).ok());
+        let parts: Vec<MatchResources> = ["match", "exclude"].into_iter().filter_map(part).collect();
+        parts.iter().flat_map(MatchResources::filters).any(|resources| {
+            let mixed = resources.kinds.len() > 1
+                && resources
+                    .kinds
+                    .iter()
+                    .filter_map(|kind| KindSelector::parse(kind))
+                    .any(|kind| kind.is_pod());
+            resources.is_about_one_object() || mixed
+        })
+    });
+    let wanted = |kind: &&str| requested.is_none_or(|list| list.split(',').any(|name| name.trim() == *kind));
+    if supported { CONTROLLERS.into_iter().filter(wanted).collect() } else { Vec::new() }
+}

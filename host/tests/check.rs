@@ -1,0 +1,211 @@
+//! `sigwarden check`, with the compiled module and a registry of a few lines.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
+
+#[path = "support/server.rs"]
+mod server;
+
+use serde_json::{Value, json};
+use server::{Reply, Server};
+use sigwarden_testkit::Key;
+use sigwarden_testkit::forge::{hex_digest, manifest, signed};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// A registry with images that are signed by some keys, and a directory with settings.
+struct Bench {
+    registry: Server,
+    directory: PathBuf,
+}
+
+const IMAGES: [(&str, &[&str]); 3] =
+    [("signed", &["release"]), ("strange", &["stranger"]), ("unsigned", &[])];
+
+fn digest(name: &str) -> String {
+    hex_digest(name.as_bytes())
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let answers: Arc<Mutex<BTreeMap<String, String>>> = Arc::default();
+        let served = Arc::clone(&answers);
+        let registry = Server::start(move |request| {
+            let path = request.split_once(' ').unwrap().1;
+            match (path, served.lock().unwrap().get(path)) {
+                ("/v2/", _) => Reply::new(200, "{}"),
+                (path, _) if path.contains("/broken/") => Reply::new(503, "come back later"),
+                (_, Some(body)) if body.starts_with("sha256:") => {
+                    Reply::new(200, "").header("Docker-Content-Digest", body.clone())
+                }
+                (_, Some(body)) => Reply::new(200, body.clone())
+                    .header("Content-Type", "application/vnd.oci.image.manifest.v1+json".to_owned()),
+                (_, None) => Reply::manifest_unknown(),
+            }
+        });
+        for (name, signers) in IMAGES {
+            let digest = digest(name);
+            let mut answers = answers.lock().unwrap();
+            answers.insert(format!("/v2/acme/{name}/manifests/1"), digest.clone());
+            if !signers.is_empty() {
+                let reference = format!("{}/acme/{name}", registry.address);
+                let layers: Vec<Value> =
+                    signers.iter().map(|label| signed(&Key::new(label), &reference, &digest)).collect();
+                let tag = format!("{}.sig", digest.replace(':', "-"));
+                answers.insert(format!("/v2/acme/{name}/manifests/{tag}"), manifest(&layers).to_string());
+            }
+        }
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let bench = Self { registry, directory };
+        bench.settings("acme/*", "allow");
+        bench
+    }
+
+    fn settings(&self, pattern: &str, unmatched: &str) {
+        let keys = json!({"publicKeys": Key::new("release").pem(), "rekor": {"ignoreTlog": true}});
+        let rule = json!({
+            "name": "release",
+            "imageReferences": [format!("{}/{pattern}", self.registry.address)],
+            "attestors": [{"entries": [{"keys": keys}]}],
+        });
+        let settings = json!({"verifyImages": [rule], "unmatchedImages": unmatched});
+        fs::write(self.directory.join("settings.json"), settings.to_string()).unwrap();
+    }
+
+    /// `HOST` stands for the registry.
+    fn run(&self, arguments: &str, input: &str) -> Output {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let module =
+            std::env::var_os("SIGWARDEN_POLICY").map_or_else(|| root.join("policy.wasm"), PathBuf::from);
+        let arguments = arguments.replace("HOST", &self.registry.address);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigwarden"))
+            .args(["check", "--settings", "settings.json"])
+            .args(["--insecure-registry", &self.registry.address, "--policy"])
+            .arg(fs::canonicalize(module).unwrap())
+            .args(arguments.split_whitespace())
+            .current_dir(&self.directory)
+            .env("DOCKER_CONFIG", &self.directory)
+            .env("NO_PROXY", "127.0.0.1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        command
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.replace("HOST", &self.registry.address).as_bytes())
+            .unwrap();
+        command.wait_with_output().unwrap()
+    }
+
+    /// What was printed, with the registry's name taken out.
+    fn text(&self, bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).replace(&self.registry.address, "HOST")
+    }
+}
+
+#[test]
+fn an_accepted_image_is_shown_with_its_digest_and_rule() {
+    let bench = Bench::new("check-accepted");
+    let output = bench.run("HOST/acme/signed:1", "");
+    let digest = digest("signed");
+    assert_eq!(bench.text(&output.stderr), "");
+    assert_eq!(
+        bench.text(&output.stdout),
+        format!(
+            "accepted HOST/acme/signed:1\n  digest   {digest}\n  rule     release\n1 image: 1 accepted, 0 rejected, 0 not decided\n"
+        )
+    );
+    assert_eq!(output.status.code(), Some(0));
+    // The twin: the same image signed by somebody else.
+    let output = bench.run("HOST/acme/strange:1", "");
+    assert!(bench.text(&output.stdout).starts_with("rejected HOST/acme/strange:1\n"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_list_is_decided_on_as_a_whole() {
+    let bench = Bench::new("check-list");
+    let list =
+        "# running images\nHOST/acme/signed:1\nHOST/acme/unsigned:1\nHOST/acme/signed:1\nHOST/other/tool:1\n";
+    let output = bench.run("--images-from - -o json HOST/broken/app:1", list);
+    let report: Value = serde_json::from_str(&bench.text(&output.stdout)).unwrap();
+    let shown = |index: usize| {
+        let image = &report["images"][index];
+        json!([image["image"], image["verdict"], image["because"], image["digest"], image["rules"]])
+    };
+    // What is outside of the rules is not asked for: its digest is not known.
+    assert_eq!(shown(0), json!(["HOST/broken/app:1", "accepted", "unmatched", null, []]));
+    assert_eq!(
+        shown(1),
+        json!(["HOST/acme/signed:1", "accepted", "verified", digest("signed"), ["release"]])
+    );
+    assert_eq!(shown(2), json!(["HOST/acme/unsigned:1", "rejected", null, digest("unsigned"), ["release"]]));
+    assert_eq!(shown(3), json!(["HOST/other/tool:1", "accepted", "unmatched", null, []]));
+    let reason = report["images"][2]["reason"].as_str().unwrap();
+    assert!(reason.contains("rule \"release\": no signature this policy can read"), "{reason}");
+    assert_eq!(
+        report["summary"],
+        json!({"images": 4, "accepted": 3, "unverified": 2, "rejected": 1, "undecided": 0})
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_cannot_be_decided_is_told_apart() {
+    let bench = Bench::new("check-undecided");
+    bench.settings("*", "deny");
+    let output = bench.run("HOST/acme/signed:1 HOST/broken/app:1", "");
+    assert_eq!(output.status.code(), Some(3), "{}", bench.text(&output.stderr));
+    let stdout = bench.text(&output.stdout);
+    assert!(stdout.contains("not decided HOST/broken/app:1\n"), "{stdout}");
+    assert!(stdout.ends_with("2 images: 1 accepted, 0 rejected, 1 not decided\n"), "{stdout}");
+    // What is certainly rejected outweighs it.
+    let output = bench.run("HOST/acme/unsigned:1 HOST/broken/app:1", "");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_no_rule_names_is_counted_and_may_be_rejected() {
+    let bench = Bench::new("check-unmatched");
+    let output = bench.run("HOST/other/tool:1", "");
+    assert_eq!(
+        bench.text(&output.stdout),
+        "accepted HOST/other/tool:1\n  because  not verified: no rule names it\n1 image: 1 accepted (1 of them not verified), 0 rejected, 0 not decided\n"
+    );
+    assert!(bench.registry.asked().is_empty(), "nothing is asked about it");
+    bench.settings("acme/*", "deny");
+    assert_eq!(bench.run("HOST/other/tool:1", "").status.code(), Some(1));
+}
+
+#[test]
+fn what_is_no_question_has_a_code_of_its_own() {
+    let bench = Bench::new("check-usage");
+    for (arguments, input, words) in [
+        ("", "", "required arguments were not provided"),
+        ("--images-from -", "# nothing\n", "there is no image to check"),
+        ("--images-from missing.txt", "", "cannot read missing.txt"),
+        ("a --output xml", "", "invalid value 'xml'"),
+        ("a --policy missing.wasm", "", "cannot be used multiple times"),
+    ] {
+        let output = bench.run(arguments, input);
+        let stderr = bench.text(&output.stderr);
+        assert!(stderr.contains(words), "{arguments}: {stderr}");
+        assert_eq!(
+            (output.status.code(), bench.text(&output.stdout)),
+            (Some(2), String::new()),
+            "{arguments}"
+        );
+    }
+    fs::write(bench.directory.join("settings.json"), "{\"verifyImages\": []}").unwrap();
+    let output = bench.run("HOST/acme/signed:1", "");
+    assert!(bench.text(&output.stderr).contains("Provided settings are not valid: verifyImages: empty"));
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -1,0 +1,287 @@
+//! What `sigwarden convert` refuses, by its field; and how it takes documents.
+
+#![expect(clippy::panic, reason = "a helper that fails ends its test")]
+
+#[path = "support/cluster_policy.rs"]
+mod cluster_policy;
+#[path = "support/converted.rs"]
+mod converted;
+#[path = "support/crd.rs"]
+mod crd;
+
+use cluster_policy::{ENFORCE, cluster_policy, refused};
+use converted::{fill, manifests, options, run};
+use serde_json::json;
+use sigwarden_host::convert::{Conversion, ConvertError, Options};
+
+const RULE: &str = "match: {any: [{resources: {kinds: [Pod]}}]}";
+
+fn converted(yaml: &str) -> Conversion {
+    run(converted::policy(), yaml, &options()).unwrap_or_else(|error| panic!("{error:?}\n{yaml}"))
+}
+
+fn notes(conversion: &Conversion) -> Vec<String> {
+    conversion.notes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_cannot_be_a_scope_is_refused_by_its_field() {
+    const FILTER: &str = "spec.rules[0].match.any[0]";
+    for (rule, path, words) in [
+        (
+            "match: {any: [{resources: {kinds: [Pod]}, subjects: [{kind: User, name: a}]}]}",
+            format!("{FILTER}.subjects"),
+            "cannot be carried over",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod]}, clusterRoles: [admin]}]}",
+            format!("{FILTER}.clusterRoles"),
+            "cannot be carried over",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod]}}]}\nexclude: {any: [{roles: [a:b]}]}",
+            "spec.rules[0].exclude.any[0].roles".to_owned(),
+            "cannot be carried over",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod], annotations: {a: b}}}]}",
+            format!("{FILTER}.resources.annotations"),
+            "anybody can annotate",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod], namespaces: ['{{ request.object.x }}']}}]}",
+            format!("{FILTER}.resources.namespaces[0]"),
+            "no variable",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod], namespaces: ['!shop']}}]}",
+            format!("{FILTER}.resources.namespaces[0]"),
+            "found `!shop`",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod], selector: {matchLabels: {app: 'web-*'}}}}]}",
+            format!("{FILTER}.resources.selector.matchLabels"),
+            "no wildcards",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod/exec]}}]}",
+            format!("{FILTER}.resources.kinds[0]"),
+            "no image comes in",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Service]}}]}",
+            format!("{FILTER}.resources.kinds[0]"),
+            "--resource",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Task]}}]}",
+            format!("{FILTER}.resources.kinds[0]"),
+            "needs `imageExtractors`",
+        ),
+        ("match: {any: [{resources: {namespaces: [a]}}]}", format!("{FILTER}.resources.kinds"), "missing"),
+        (
+            "match: {any: [{resources: {kinds: [Pod]}}], all: [{resources: {kinds: [Pod]}}]}",
+            "spec.rules[0].match".to_owned(),
+            "write one of",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod], operations: [PATCH]}}]}",
+            format!("{FILTER}.resources.operations[0]"),
+            "found `PATCH`",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod], podSelector: {}}}]}",
+            format!("{FILTER}.resources.podSelector"),
+            "unknown field",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod]}}]}\nexclude: {any: [{resources: {kinds: [Pod]}}]}",
+            "spec.rules[0].match".to_owned(),
+            "leaves nothing",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod]}}]}\npreconditions: {all: [{key: '{{ request.operation }}', operator: Equals, value: CREATE}]}",
+            "spec.rules[0].preconditions".to_owned(),
+            "in CEL",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod]}}]}\ncontext: [{name: x, apiCall: {urlPath: /api}}]",
+            "spec.rules[0].context[0]".to_owned(),
+            "nothing is looked up",
+        ),
+        (
+            "match: {any: [{resources: {kinds: [Pod]}}]}\nfutureField: 1",
+            "spec.rules[0].futureField".to_owned(),
+            "unknown field",
+        ),
+    ] {
+        refused(&cluster_policy(ENFORCE, rule), &path, words);
+    }
+    let rule = "match: {any: [{resources: {kinds: [Pod]}}]}";
+    for (spec, path, words) in [
+        ("admission: false", "spec.admission", "only scans"),
+        ("validationFailureAction: Later", "spec.validationFailureAction", "found `Later`"),
+        ("futureField: 1", "spec.futureField", "unknown field"),
+        (
+            "validationFailureAction: Enforce\nwebhookConfiguration: {matchConditions: [{name: a, expression: namespaceObject.x == 1}]}",
+            "spec.webhookConfiguration.matchConditions",
+            "found `namespaceObject`",
+        ),
+    ] {
+        refused(&cluster_policy(spec, rule), path, words);
+    }
+}
+
+/// As `kubectl get -o yaml` prints it: in a list, with what the API server and Kyverno have added.
+#[test]
+fn policies_are_taken_from_lists_and_files_of_several() {
+    let live = "
+apiVersion: v1
+kind: List
+metadata: {resourceVersion: ''}
+items:
+  - apiVersion: kyverno.io/v1
+    kind: ClusterPolicy
+    metadata:
+      name: live
+      uid: 705ab4f5-6393-11e8-b7cc-42010a800002
+      resourceVersion: '1'
+      generation: 2
+      creationTimestamp: '2026-01-01T00:00:00Z'
+      annotations: {kubectl.kubernetes.io/last-applied-configuration: '{}'}
+    spec:
+      admission: true
+      background: true
+      emitWarning: false
+      validationFailureAction: Enforce
+      rules:
+        - name: verify
+          skipBackgroundRequests: true
+          match: {any: [{resources: {kinds: [Pod]}, subjects: []}]}
+          verifyImages:
+            - imageReferences: ['ghcr.io/acme/*']
+              type: Cosign
+              useCache: true
+              required: true
+              mutateDigest: true
+              verifyDigest: true
+              attestors: [{count: 1, entries: [{keys: {publicKeys: '@KEY:release@', signatureAlgorithm: sha256, rekor: {url: 'https://rekor.sigstore.dev', ignoreTlog: true}}}]}]
+    status: {ready: true, autogen: {rules: []}}
+";
+    let one = cluster_policy(ENFORCE, RULE);
+    let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n";
+    let conversion =
+        converted(&format!("{}\n---\n{one}\n---\n# nothing\n---\n{other}\n---\n{one}", fill(live)));
+    let names: Vec<&str> = conversion.manifests.iter().map(|manifest| manifest.name()).collect();
+    assert_eq!(
+        names,
+        ["live", "live-verify", "scope", "scope-verify", "scope-again", "scope-verify-again"],
+        "no two are of one name"
+    );
+    assert_eq!(
+        notes(&conversion),
+        ["ConfigMap/other: kind: left out: this is no policy that verifies images"]
+    );
+    let manifests = manifests(&conversion);
+    converted::check("live", &manifests[..2]);
+    assert_eq!(manifests[0]["spec"]["backgroundAudit"], json!(false));
+    assert_eq!(manifests[1]["spec"]["backgroundAudit"], json!(true));
+}
+
+/// One that cannot be converted keeps all from being written.
+#[test]
+fn all_or_nothing() {
+    let good = cluster_policy(ENFORCE, RULE);
+    let bad = cluster_policy("admission: false", RULE).replace("name: scope", "name: bad");
+    let worse = cluster_policy("applyRules: One", RULE).replace("  rules:", "  rules:\n  - name: other");
+    match run(converted::policy(), &format!("{bad}\n---\n{good}\n---\n{worse}"), &options()) {
+        Err(ConvertError::Refused { refusals, .. }) => {
+            let shown: Vec<(&str, &str)> =
+                refusals.iter().map(|refusal| (refusal.document.as_str(), refusal.path.as_str())).collect();
+            assert_eq!(
+                shown,
+                [("ClusterPolicy/bad", "spec.admission"), ("ClusterPolicy/scope", "spec.applyRules")]
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn other_documents_are_named() {
+    let policy = |kind: &str, api: &str| {
+        format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{}}\n")
+    };
+    refused(&policy("PolicyException", "kyverno.io/v2"), "kind", "`exceptions` in the settings");
+    refused(&policy("PolicyException", "policies.kyverno.io/v1"), "kind", "`exceptions` in the settings");
+    refused(&policy("ClusterAdmissionPolicyGroup", "policies.kubewarden.io/v1"), "kind", "as one policy");
+    refused(&policy("ClusterPolicy", "kyverno.io/v9"), "apiVersion", "found `kyverno.io/v9`");
+    let left_out = |yaml: &str| match run(converted::policy(), yaml, &options()) {
+        Err(ConvertError::Nothing(notes)) => notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let capabilities = "apiVersion: policies.kubewarden.io/v1\nkind: ClusterAdmissionPolicy\nmetadata: {name: a}\nspec: {module: ghcr.io/kubewarden/policies/psp-capabilities}\n";
+    assert_eq!(
+        left_out(capabilities),
+        [
+            "ClusterAdmissionPolicy/a: spec.module: left out: this is another policy than verify-image-signatures"
+        ]
+    );
+    assert_eq!(left_out(""), Vec::<String>::new());
+    for no_object in ["a: b", "[]", "text", "a: [", "kind: List"] {
+        let error = run(converted::policy(), no_object, &options()).unwrap_err();
+        assert!(matches!(error, ConvertError::Unreadable(_)), "{no_object}: {error}");
+    }
+}
+
+/// Where the action is not written, or written twice.
+#[test]
+fn the_action_is_that_of_kyverno() {
+    let conversion = converted(
+        &cluster_policy("background: false", RULE)
+            .replace("imageReferences", "mutateDigest: false\n      imageReferences"),
+    );
+    let manifests = manifests(&conversion);
+    assert_eq!((manifests.len(), &manifests[0]["spec"]["mode"]), (1, &json!("monitor")));
+    assert_eq!(
+        notes(&conversion),
+        [
+            "ClusterPolicy/scope: spec.validationFailureAction: not written: that is `Audit` in Kyverno, so `mode: monitor` here"
+        ]
+    );
+    // Kyverno lets a rule that validates decide for the whole policy.
+    let validating = "  rules:\n  - {name: other, validate: {failureAction: Enforce}}";
+    for spec in ["validationFailureAction: Audit", "background: true"] {
+        let text = cluster_policy(spec, RULE).replace("  rules:", validating);
+        refused(&text, "spec.rules[0].validate.failureAction", "for the whole policy");
+    }
+}
+
+/// A policy of a namespace reads nothing from the cluster, and selects no namespaces.
+#[test]
+fn what_a_namespaced_policy_cannot_do_is_refused() {
+    let policy = |rule: &str| {
+        let policy = cluster_policy(ENFORCE, rule).replace("kind: ClusterPolicy", "kind: Policy");
+        policy.replace("metadata:\n", "metadata:\n  namespace: shop\n")
+    };
+    assert_eq!(manifests(&converted(&policy(RULE)))[0]["metadata"]["namespace"], json!("shop"));
+    let selected = RULE.replace("kinds: [Pod]", "kinds: [Pod], namespaceSelector: {matchLabels: {a: b}}");
+    refused(&policy(&selected), "spec.rules[0].match", "one namespace");
+    let key = sigwarden_testkit::Key::new("release").pem();
+    let text = policy(RULE);
+    let (before, after) = text.split_once("publicKeys: ").unwrap();
+    let after = after.split_once("-----END PUBLIC KEY-----").unwrap().1;
+    let secret = format!("{before}publicKeys: k8s://shop/cosign{after}");
+    assert!(text.contains(key.lines().nth(1).unwrap()), "{text}");
+    refused(&secret, "spec.rules[0].verifyImages[0]", "cannot read Secrets");
+}
+
+#[test]
+fn the_module_and_the_server_are_those_that_are_given() {
+    let given = Options { policy_server: Some("tenants".to_owned()), ..options() };
+    let conversion = run(converted::policy(), &cluster_policy(ENFORCE, RULE), &given).unwrap();
+    for manifest in manifests(&conversion) {
+        assert_eq!(manifest["spec"]["policyServer"], json!("tenants"));
+        assert_eq!(manifest["spec"]["module"], json!("registry://registry.example.com/sigwarden:v1"));
+    }
+}
