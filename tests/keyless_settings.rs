@@ -692,7 +692,7 @@ fn certificates_that_are_none() {
         ("cert.pem".to_owned(), certificate(CertificateError::Pem)),
         (rest.to_owned(), certificate(CertificateError::Pem)),
         (begin.to_owned(), certificate(CertificateError::Pem)),
-        (format!("{begin}\n-----END CERTIFICATE-----"), certificate(CertificateError::Pem)),
+        (format!("{begin}\n-----END CERTIFICATE-----"), certificate(CertificateError::Malformed)),
         (format!("{begin}\nAAAA\n-----END CERTIFICATE-----"), certificate(CertificateError::Malformed)),
         (pem("CERTIFICATE", &cut), certificate(CertificateError::Malformed)),
         (pem("CERTIFICATE", &vec![0; MAX_CERTIFICATE_BYTES + 1]), certificate(CertificateError::TooLong)),

@@ -112,6 +112,7 @@ mod tests {
 
     use super::super::fields::OPERATORS;
     use super::super::reader::Notes;
+    use super::super::trust::Trust;
     use super::*;
     use crate::condition::{Moment, Unmet};
     use crate::time::Time;
@@ -124,7 +125,7 @@ mod tests {
     /// The attestations parsed; whoever attested cannot be verified yet, which is not asked here.
     fn parsed(attestations: &Value) -> NonEmpty<DeclaredAttestation> {
         let notes = Notes::default();
-        let context = Context { rule: "settings", repository: None };
+        let context = Context { rule: "settings", repository: None, trust: Trust::built_in() };
         parse(Node::root(attestations, &notes), &context).unwrap()
     }
 

@@ -156,8 +156,7 @@ pub(super) fn pem(node: &Node<'_>) -> Result<Vec<Vec<u8>>, SettingsError> {
     if text.contains("PRIVATE KEY-----") {
         return Err(node.error(KeyError::PrivateKey.into()));
     }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let ders = certificates(&lines.join("\n")).map_err(|error| node.error(error.into()))?;
+    let ders = certificates(text).map_err(|error| node.error(error.into()))?;
     // Each is read here once, so that what is wrong with it is said of this field.
     OwnCertificates::new(None, ders.clone()).map_err(|error| node.error(error.into()))?;
     Ok(ders)

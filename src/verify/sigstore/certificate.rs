@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use thiserror::Error;
 use x509_cert::der::asn1::{ObjectIdentifier, Utf8StringRef};
-use x509_cert::der::{Decode, Encode, pem};
+use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 
 use crate::limits::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES};
 use crate::text::Shown;
@@ -76,6 +78,8 @@ pub struct Identity {
 
 const FULCIO: &str = "1.3.6.1.4.1.57264.1";
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 pub(super) const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
@@ -92,11 +96,10 @@ impl Certificate {
         }
         let certificate = x509_cert::Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
         let tbs = certificate.tbs_certificate;
+        // The last day of the year 9999, which stands for no end (RFC 5280 section 4.1.2.5), is beyond what jiff knows.
         let time = |time: x509_cert::time::Time| {
-            let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
-            seconds
-                .and_then(|seconds| Timestamp::from_second(seconds).ok())
-                .ok_or(CertificateError::Malformed)
+            let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+            Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
         };
         let mut extensions = BTreeMap::new();
         for extension in tbs.extensions.unwrap_or_default() {
@@ -107,8 +110,8 @@ impl Certificate {
         }
         Ok(Self {
             der: der.to_vec(),
-            not_before: time(tbs.validity.not_before)?,
-            not_after: time(tbs.validity.not_after)?,
+            not_before: time(tbs.validity.not_before),
+            not_after: time(tbs.validity.not_after),
             spki: der_of(&tbs.subject_public_key_info)?,
             names: (der_of(&tbs.subject)?, der_of(&tbs.issuer)?),
             extensions,
@@ -156,6 +159,29 @@ impl Certificate {
         let usages = self.extensions.get(&EXTENDED_KEY_USAGE);
         let usages = usages.and_then(|der| ExtendedKeyUsage::from_der(der).ok());
         usages.is_some_and(|usages| usages.0.contains(&CODE_SIGNING))
+    }
+
+    /// The same, where a certificate without any extended key usage is for every use.
+    pub(super) fn signs_code_if_restricted(&self) -> bool {
+        !self.extensions.contains_key(&EXTENDED_KEY_USAGE) || self.signs_code()
+    }
+
+    /// Whether it may issue certificates (RFC 5280 sections 4.2.1.9 and 4.2.1.3). The first versions of X.509 had no
+    /// extensions to say so.
+    pub(super) fn issues_certificates(&self) -> bool {
+        let usage = self.extensions.get(&KEY_USAGE).map(|der| KeyUsage::from_der(der));
+        let may_sign = usage.is_none_or(|usage| usage.is_ok_and(|usage| usage.key_cert_sign()));
+        let is_authority = self.constraints().is_some_and(|constraints| constraints.ca);
+        self.extensions.is_empty() || (is_authority && may_sign)
+    }
+
+    /// How many certificates may stand between it and a signer's, where it says that.
+    pub(super) fn path_length(&self) -> Option<usize> {
+        self.constraints()?.path_len_constraint.map(usize::from)
+    }
+
+    fn constraints(&self) -> Option<BasicConstraints> {
+        BasicConstraints::from_der(self.extensions.get(&BASIC_CONSTRAINTS)?).ok()
     }
 
     pub(super) fn extension(&self, oid: &ObjectIdentifier) -> Option<&[u8]> {
@@ -235,20 +261,23 @@ impl Identity {
 /// # Errors
 /// [`CertificateError`] for anything else.
 pub fn certificates(text: &str) -> Result<Vec<Vec<u8>>, CertificateError> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
     let mut found = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
         let (block, after) = rest.split_once(END).ok_or(CertificateError::Pem)?;
-        let block = format!("{}{END}\n", block.trim_start());
-        match pem::decode_vec(block.as_bytes()) {
-            Ok(("CERTIFICATE", der)) if der.len() <= MAX_CERTIFICATE_BYTES => found.push(der),
-            Ok(("CERTIFICATE", _)) => return Err(CertificateError::TooLong),
-            _ => return Err(CertificateError::Pem),
+        let base64 = block.strip_prefix(BEGIN).ok_or(CertificateError::Pem)?;
+        // Lines of any length, ended and indented in any way: cosign attaches what its user wrote.
+        let base64: String = base64.split_ascii_whitespace().collect();
+        let der = STANDARD.decode(base64).map_err(|_| CertificateError::Pem)?;
+        if der.len() > MAX_CERTIFICATE_BYTES {
+            return Err(CertificateError::TooLong);
         }
-        if found.len() > MAX_CERTIFICATES {
+        if found.len() >= MAX_CERTIFICATES {
             return Err(CertificateError::TooMany);
         }
+        found.push(der);
         rest = after.trim_start();
     }
     if found.is_empty() { Err(CertificateError::Pem) } else { Ok(found) }

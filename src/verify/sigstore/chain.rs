@@ -6,9 +6,9 @@ use core::time::Duration;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use sigstore_verify::crypto::WEBPKI_VERIFICATION_ALGS;
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, time};
 use super::error::EvidenceError;
 use super::provider;
 
@@ -30,21 +30,61 @@ pub(super) fn verify(
     let (anchors, links): (Vec<&Certificate>, Vec<&Certificate>) = named
         .iter()
         .partition(|one| one.is_self_issued() || !named.iter().any(|other| other.may_have_issued(one)));
-    let der = |certificate: &Certificate| CertificateDer::from(certificate.der().to_vec());
-    // An anchor is not asked for its validity by the library: here it is.
-    let anchors: Vec<CertificateDer<'_>> =
-        anchors.into_iter().filter(|anchor| anchor.is_valid(at)).map(der).collect();
-    let anchors: Vec<TrustAnchor<'_>> =
-        anchors.iter().filter_map(|der| webpki::anchor_from_trusted_cert(der).ok()).collect();
-    let links: Vec<CertificateDer<'_>> = links.into_iter().chain(attached).map(der).collect();
-    let leaf = der(leaf);
+    let usage =
+        || if leaf.signs_code_if_restricted() { Ok(()) } else { Err(EvidenceError::NotForCodeSigning) };
+    // A certificate that vouches for itself, and is named: there is nothing above it.
+    if anchors.iter().any(|anchor| anchor.der() == leaf.der()) {
+        return usage();
+    }
+    // The library takes any certificate for an anchor, looks at no certificate's keyUsage, and asks no anchor
+    // whether it is still valid: here they are.
+    let anchors: Vec<&Certificate> = anchors.into_iter().filter(|one| one.issues_certificates()).collect();
+    let links = links.into_iter().chain(attached).filter(|one| one.issues_certificates());
+    let links: Vec<CertificateDer<'_>> = links.map(der).collect();
+    let valid: Vec<&Certificate> = anchors.iter().copied().filter(|anchor| anchor.is_valid(at)).collect();
+    match path(leaf, &links, &valid, at) {
+        Ok(()) => Ok(()),
+        Err(webpki::Error::RequiredEkuNotFoundContext(_)) => Err(EvidenceError::NotForCodeSigning),
+        Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }) => {
+            Err(EvidenceError::ChainWindow(time(at)))
+        }
+        Err(_) if valid.len() < anchors.len() && path(leaf, &links, &anchors, at).is_ok() => {
+            Err(EvidenceError::ChainWindow(time(at)))
+        }
+        Err(_) => Err(EvidenceError::OtherChain),
+    }
+}
+
+fn path(
+    leaf: &Certificate,
+    links: &[CertificateDer<'_>],
+    anchors: &[&Certificate],
+    at: Timestamp,
+) -> Result<(), webpki::Error> {
+    let ders: Vec<CertificateDer<'_>> = anchors.iter().copied().map(der).collect();
+    let parsed = anchors.iter().zip(&ders);
+    let anchors: Vec<(&Certificate, TrustAnchor<'_>)> = parsed
+        .filter_map(|(anchor, der)| Some((*anchor, webpki::anchor_from_trusted_cert(der).ok()?)))
+        .collect();
+    // Nor does the library know how long a path an anchor allows.
+    let is_short_enough = |path: &VerifiedPath<'_>| {
+        let ends_here = anchors.iter().find(|(_, anchor)| anchor == path.anchor());
+        let longest = ends_here.map(|(certificate, _)| certificate.path_length().unwrap_or(usize::MAX));
+        match longest {
+            Some(longest) if path.intermediate_certificates().count() <= longest => Ok(()),
+            _ => Err(webpki::Error::PathLenConstraintViolated),
+        }
+    };
+    let trusted: Vec<TrustAnchor<'_>> = anchors.iter().map(|(_, anchor)| anchor.clone()).collect();
     let seconds = u64::try_from(at.as_second()).unwrap_or_default();
     let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    let certificate = EndEntityCert::try_from(&leaf).map_err(|_| EvidenceError::UntrustedCertificate)?;
+    let leaf = der(leaf);
+    let leaf = EndEntityCert::try_from(&leaf)?;
     let usage = KeyUsage::required_if_present(CODE_SIGNING);
-    match certificate.verify_for_usage(WEBPKI_VERIFICATION_ALGS, &anchors, &links, at, usage, None, None) {
-        Ok(_) => Ok(()),
-        Err(webpki::Error::RequiredEkuNotFoundContext(_)) => Err(EvidenceError::NotForCodeSigning),
-        Err(_) => Err(EvidenceError::UntrustedCertificate),
-    }
+    let algorithms = WEBPKI_VERIFICATION_ALGS;
+    leaf.verify_for_usage(algorithms, &trusted, links, at, usage, None, Some(&is_short_enough)).map(drop)
+}
+
+fn der(certificate: &Certificate) -> CertificateDer<'_> {
+    CertificateDer::from(certificate.der())
 }

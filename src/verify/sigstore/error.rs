@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::certificate::CertificateError;
 use super::trust::TrustRootError;
+use crate::limits::MAX_ATTACHED_CERTIFICATES;
 use crate::text::Shown;
 use crate::time::Time;
 
@@ -22,6 +23,15 @@ pub enum EvidenceError {
     /// No authority of the trust root certified at the proven time.
     #[error("no certificate authority of the trust root was valid at {0}, when it was signed")]
     NoAuthority(Time),
+    /// More certificates come with it than the limit.
+    #[error("more than {MAX_ATTACHED_CERTIFICATES} certificates are attached above its certificate")]
+    LongChain,
+    /// The certificate does not lead to those that the settings name.
+    #[error("its certificate does not lead to those of the chain in the settings")]
+    OtherChain,
+    /// A certificate above it was not valid, though it leads to those that the settings name.
+    #[error("a certificate above its certificate was not valid at {0}")]
+    ChainWindow(Time),
     /// The certificate may not sign code.
     #[error("its certificate is not for code signing")]
     NotForCodeSigning,
@@ -30,16 +40,30 @@ pub enum EvidenceError {
     Expired {
         /// The end of its validity.
         not_after: Time,
-        /// The proven time, or the present where none is proven.
+        /// The proven time.
         at: Time,
+    },
+    /// The certificate has expired, and nothing is asked for that would prove that it was used before.
+    #[error(
+        "its certificate expired at {not_after}; only a log entry or a timestamp proves that it was signed before"
+    )]
+    ExpiredNow {
+        /// The end of its validity.
+        not_after: Time,
     },
     /// The certificate was not valid yet.
     #[error("its certificate is valid from {not_before}, and it was signed at {at}")]
     NotYetValid {
         /// The beginning of its validity.
         not_before: Time,
-        /// The proven time, or the present where none is proven.
+        /// The proven time.
         at: Time,
+    },
+    /// The certificate is not valid yet.
+    #[error("its certificate is valid from {not_before}, which is in the future")]
+    NotYetValidNow {
+        /// The beginning of its validity.
+        not_before: Time,
     },
     /// No certificate-transparency log has promised to list the certificate.
     #[error("its certificate carries no signed certificate timestamp (SCT)")]

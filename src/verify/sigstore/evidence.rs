@@ -19,6 +19,7 @@ use super::trust::{Built, TrustRoot};
 use super::{chain, keyless, timestamp};
 use crate::attached::Enclosures;
 use crate::image::ImageDigest;
+use crate::limits::MAX_ATTACHED_CERTIFICATES;
 use crate::time::Time;
 use crate::verify::PublicKey;
 use crate::verify::key::{HashAlgorithm, NotByKey};
@@ -114,6 +115,9 @@ impl Signed<'_> {
             Some(text) => Certificate::parse_pem(text)?,
             None => Vec::new(),
         };
+        if chain.len() > MAX_ATTACHED_CERTIFICATES {
+            return Err(EvidenceError::LongChain);
+        }
         SigningCertificate::new(leaf, chain)
     }
 
@@ -277,8 +281,13 @@ impl OwnCertificates {
         }
         let named = self.chain.iter().map(|der| Certificate::parse(der)).collect::<Result<Vec<_>, _>>()?;
         let present = [timestamp_of(now)];
-        for at in if times.is_empty() { &present[..] } else { &times } {
-            leaf.check_valid(*at)?;
+        let is_proven = !times.is_empty();
+        for at in if is_proven { &times } else { &present[..] } {
+            if is_proven {
+                leaf.check_valid(*at)?
+            } else {
+                leaf.check_valid_now(*at)?
+            }
             if pinned.is_none() || !named.is_empty() {
                 let attached = attached.map_or(&[][..], |own| &own.chain);
                 chain::verify(leaf, attached, &named, *at)?;
@@ -304,6 +313,17 @@ impl Certificate {
         }
         if at < self.not_before() {
             return Err(EvidenceError::NotYetValid { not_before: time(self.not_before()), at: time(at) });
+        }
+        Ok(())
+    }
+
+    /// The same where nothing proves a time but the host's clock.
+    fn check_valid_now(&self, now: Timestamp) -> Result<(), EvidenceError> {
+        if now > self.not_after() {
+            return Err(EvidenceError::ExpiredNow { not_after: time(self.not_after()) });
+        }
+        if now < self.not_before() {
+            return Err(EvidenceError::NotYetValidNow { not_before: time(self.not_before()) });
         }
         Ok(())
     }
