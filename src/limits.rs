@@ -81,12 +81,12 @@ pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 /// Certificates of one chain, or in one field of the settings.
 pub const MAX_CERTIFICATES: usize = 16;
 
-/// Bytes of one `trustRoot`. The public-good instance's takes 6 KiB, with all that it ever rotated in it.
-pub const MAX_TRUST_ROOT_BYTES: usize = 256 * 1024;
-
 /// Certificates that come with a signature, above its own: rustls-webpki follows at most six. Whoever can push
 /// signatures chooses them, and with many of the same name there are many paths to try.
 pub const MAX_ATTACHED_CERTIFICATES: usize = 6;
+
+/// Bytes of one `trustRoot`. The public-good instance's takes 6 KiB, with all that it ever rotated in it.
+pub const MAX_TRUST_ROOT_BYTES: usize = 256 * 1024;
 
 /// Characters of the annotation that holds a log entry: a certificate and a signature in base64 twice over take
 /// about 4 KiB.
