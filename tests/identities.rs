@@ -168,5 +168,5 @@ fn certificates_in_the_other_dialect_are_pinned() {
     // A chain that does not lead there.
     let mut other = kubewarden(false, true);
     other["signatures"][0]["certificateChain"] = json!(PUBLIC.fulcio.chain_pem());
-    assert_shortfall(&judged(&other, &signed), "issued by nobody");
+    assert_shortfall(&judged(&other, &signed), "does not lead to those of the chain in the settings");
 }

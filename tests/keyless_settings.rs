@@ -260,14 +260,22 @@ fn rule_02_an_identity_is_not_anybody() {
         "\\w+@\\w+\\.\\w+",
         "^https://github.com/acme/.*$|.*",
     ] {
-        for field in ["subjectRegExp", "issuerRegExp"] {
-            let settings = keyless(&with(&identity(), field, json!(anybody)));
+        for (field, text) in [("subjectRegExp", "subject"), ("issuerRegExp", "issuer")] {
+            let settings = keyless(&with(&with(&identity(), text, Value::Null), field, json!(anybody)));
             if field == "issuerRegExp" && anybody.contains('@') {
                 continue;
             }
             refused(&settings, &format!("{ENTRY}.keyless.{field}"), &wrong_identity(anybody, ANYBODY));
         }
     }
+    // Both must hold, so one of them may be wide; not both.
+    let both = |text: &str, source: &str| {
+        keyless(&with(&with(&identity(), "subject", json!(text)), "subjectRegExp", json!(source)))
+    };
+    accepted(&both("https://github.com/acme/*", ".*@refs/heads/main"));
+    accepted(&both("https://*@refs/heads/main", "^https://github.com/acme/.*"));
+    let wide = "https://*@refs/heads/main";
+    refused(&both(wide, ".*refs.*"), &format!("{ENTRY}.keyless.subject"), &wrong_identity(wide, ANYBODY));
     // A narrow issuer makes no subject of `*` somebody, nor the reverse; somebody at each end is accepted.
     for somebody in ["*@example.com", "https://gitlab.example.com/*", "https://*.example.com/ci"] {
         accepted(&keyless(&with(&identity(), "subject", json!(somebody))));
@@ -684,7 +692,7 @@ fn certificates_that_are_none() {
         ("cert.pem".to_owned(), certificate(CertificateError::Pem)),
         (rest.to_owned(), certificate(CertificateError::Pem)),
         (begin.to_owned(), certificate(CertificateError::Pem)),
-        (format!("{begin}\n-----END CERTIFICATE-----"), certificate(CertificateError::Pem)),
+        (format!("{begin}\n-----END CERTIFICATE-----"), certificate(CertificateError::Malformed)),
         (format!("{begin}\nAAAA\n-----END CERTIFICATE-----"), certificate(CertificateError::Malformed)),
         (pem("CERTIFICATE", &cut), certificate(CertificateError::Malformed)),
         (pem("CERTIFICATE", &vec![0; MAX_CERTIFICATE_BYTES + 1]), certificate(CertificateError::TooLong)),
@@ -810,10 +818,14 @@ fn trust_roots_that_cannot_be_used() {
     assert!(!settings_response(Err(&error)).valid);
     // What an entry brings of its own and cannot be used is the entry's.
     let key = TypedKey::p521("log").pem();
-    let settings = by_key("rekor", json!({"pubkey": key}));
-    let (path, problem, words) = found(&settings);
-    assert_eq!(path, ENTRY, "{words}");
-    assert!(matches!(problem, Problem::TrustRoot(TrustRootError::Content(_))), "{problem:?}");
+    let mut in_secret = by_key("rekor", json!({"pubkey": key}));
+    let keys = &mut in_secret["verifyImages"][0]["attestors"][0]["entries"][0]["keys"];
+    *keys = with(&with(keys, "publicKeys", Value::Null), "secret", json!({"name": "a", "namespace": "b"}));
+    for settings in [by_key("rekor", json!({"pubkey": key})), in_secret] {
+        let (path, problem, words) = found(&settings);
+        assert_eq!(path, ENTRY, "{words}");
+        assert!(matches!(problem, Problem::TrustRoot(TrustRootError::Content(_))), "{problem:?}");
+    }
 }
 
 #[test]

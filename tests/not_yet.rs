@@ -7,7 +7,6 @@
 
 use serde_json::{Value, json};
 use sigwarden::condition::{ConditionError, SlsaError, SlsaField};
-use sigwarden::limits::MAX_IDENTITY_CHARS;
 use sigwarden::registry::KeySourceError;
 use sigwarden::requirement::{DeclaredEntry, DeclaredSet, NonEmpty};
 use sigwarden::settings::{Problem, Settings};

@@ -102,6 +102,7 @@ mod tests {
 
     use super::super::fields::OPERATORS;
     use super::super::reader::Notes;
+    use super::super::trust::Trust;
     use super::*;
     use crate::condition::{Moment, Unmet};
     use crate::time::Time;
@@ -114,7 +115,7 @@ mod tests {
     /// The attestations parsed; whoever attested cannot be verified yet, which is not asked here.
     fn parsed(attestations: &Value) -> Vec<DeclaredAttestation> {
         let notes = Notes::default();
-        let context = Context { rule: "settings", repository: None, trust: TrustRoot::public_good() };
+        let context = Context { rule: "settings", repository: None, trust: Trust::built_in() };
         parse(Node::root(attestations, &notes), &context).unwrap()
     }
 

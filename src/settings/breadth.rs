@@ -1,6 +1,8 @@
 //! Identities that are wider than whoever wrote them may think: anybody, anybody on GitHub, a neighbour whose name
 //! begins alike.
 
+use std::borrow::Cow;
+
 use crate::verify::TextPattern;
 
 /// Two hosts that have nothing in common with each other, or with what anybody means. An identity that names
@@ -26,12 +28,20 @@ const WORKFLOWS: [&str; 2] = [
     "wjkx/pe/.github/workflows/release.yaml@refs/tags/v1.0.0",
 ];
 
-/// Whether strangers everywhere are meant.
-pub(super) fn is_anybody(pattern: &TextPattern) -> bool {
-    let shapes = SHAPES.iter().filter(|(before, _)| may_begin(pattern, before));
+/// Whether strangers everywhere are meant, by all of these patterns together.
+pub(super) fn is_anybody(patterns: &[TextPattern]) -> bool {
+    // Settings are read before each request: most identities are done with here.
+    let may_be = |(before, _): &&(&str, &str)| {
+        let stranger = format!("{before}{}", STRANGERS[0]);
+        patterns.iter().all(|pattern| may_begin(pattern, &stranger))
+    };
+    let shapes = SHAPES.iter().filter(may_be);
     shapes.into_iter().any(|(before, after)| {
         DOMAINS.iter().any(|domain| {
-            STRANGERS.iter().all(|host| pattern.matches(&format!("{before}{host}.{domain}{after}")))
+            STRANGERS.iter().all(|host| {
+                let stranger = format!("{before}{host}.{domain}{after}");
+                patterns.iter().all(|pattern| pattern.matches(&stranger))
+            })
         })
     })
 }
@@ -93,9 +103,14 @@ pub(super) fn open_end(pattern: &TextPattern) -> Option<&str> {
 
 /// Whether a text that begins so could match, as far as that can be told without trying.
 fn may_begin(pattern: &TextPattern, beginning: &str) -> bool {
-    let TextPattern::Regex(regex) = pattern else { return true };
-    let prefix = literal_prefix(regex.as_str());
-    prefix.starts_with(beginning) || beginning.starts_with(&prefix)
+    let prefix = match pattern {
+        TextPattern::Regex(regex) => Cow::Owned(literal_prefix(regex.as_str())),
+        TextPattern::Wildcard(text) => {
+            Cow::Borrowed(text.split_once(['*', '?']).map_or(text.as_str(), |(before, _)| before))
+        }
+        TextPattern::Exact(text) | TextPattern::Below(text) => Cow::Borrowed(text.as_str()),
+    };
+    prefix.starts_with(beginning) || beginning.starts_with(&*prefix)
 }
 
 /// The text that whatever the expression matches begins with; empty where that is not plain to see.
@@ -151,7 +166,7 @@ mod tests {
             "*@refs/heads/main",
             "spiffe://*",
         ] {
-            assert!(is_anybody(&wildcard(text)), "{text}");
+            assert!(is_anybody(&[wildcard(text)]), "{text}");
         }
         for text in [
             "https://github.com/*",
@@ -161,7 +176,7 @@ mod tests {
             "spiffe://example.com/*",
             "a@*.b",
         ] {
-            assert!(!is_anybody(&wildcard(text)), "{text}");
+            assert!(!is_anybody(&[wildcard(text)]), "{text}");
         }
         for source in [
             "(?s).*",
@@ -174,7 +189,7 @@ mod tests {
             "h.*",
             r"^https:\/\/.+",
         ] {
-            assert!(is_anybody(&regex(source)), "{source}");
+            assert!(is_anybody(&[regex(source)]), "{source}");
         }
         for source in [
             r"^https://github\.com/acme/.*$",
@@ -182,9 +197,11 @@ mod tests {
             r"^https://(accounts\.google\.com|gitlab\.com)$",
             r"https://[a-z]+\.example\.com/.*",
         ] {
-            assert!(!is_anybody(&regex(source)), "{source}");
+            assert!(!is_anybody(&[regex(source)]), "{source}");
         }
-        assert!(!is_anybody(&TextPattern::Below("https://github.com".to_owned())));
+        assert!(is_anybody(&[wildcard("https://*"), regex(".*refs/heads/main")]));
+        assert!(!is_anybody(&[wildcard("https://github.com/acme/*"), regex(".*refs/heads/main")]));
+        assert!(!is_anybody(&[TextPattern::Below("https://github.com".to_owned())]));
     }
 
     #[test]

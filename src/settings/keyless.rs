@@ -171,6 +171,12 @@ fn patterns(
         }
         patterns.push(checked(&node, source, TextPattern::Regex(parsed), whose)?);
     }
+    if whose == Whose::Wanted
+        && breadth::is_anybody(&patterns)
+        && let Some(node) = identity.get(text).or_else(|| identity.get(regex))
+    {
+        return Err(wrong(&node, node.text()?, ANYBODY));
+    }
     Ok(patterns)
 }
 
@@ -185,9 +191,6 @@ fn checked(
         return Ok(pattern);
     }
     check_somebody(node, written)?;
-    if breadth::is_anybody(&pattern) {
-        return Err(wrong(node, written, ANYBODY));
-    }
     if let Some(name) = breadth::open_end(&pattern) {
         node.remark(&format!(
             "it also names others, whose names begin with `{}`; end the name with `/`",

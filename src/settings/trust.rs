@@ -1,5 +1,8 @@
 //! What proves who signed, and when: `rekor`, `ctlog`, `roots`, `trustRoot`.
 
+use core::cell::RefCell;
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::error::{Problem, SettingsError};
@@ -18,6 +21,8 @@ pub(super) struct Trust {
     /// Whether it is written in the settings and names timestamp authorities: then they may stand in for the log. That
     /// the built-in root names one is no reason to take its word where nobody has asked for it.
     timestamps: bool,
+    /// What entries made of it: those who write the same share one root, which is then built once.
+    derived: Rc<RefCell<Vec<(OwnTrust, TrustRoot)>>>,
 }
 
 /// Whose signatures an entry is about, as far as it decides what evidence they need.
@@ -69,7 +74,7 @@ pub(super) fn evidence(
         own.roots = Some(pem(&node)?);
     }
     let timestamp = if signers == Signers::Identities { !log } else { own_authority };
-    let trust = trust.root.with(&own).map_err(|error| {
+    let trust = trust.with(own).map_err(|error| {
         let part = match &error {
             TrustRootError::NoSuchLog(_) => ".rekor.url",
             TrustRootError::NamelessLog => ".rekor.pubkey",
@@ -116,7 +121,17 @@ fn log(holder: &Mapping<'_>, own: &mut OwnTrust) -> Result<bool, SettingsError> 
 impl Trust {
     /// What is built in.
     pub(super) fn built_in() -> Self {
-        Self { root: TrustRoot::public_good(), timestamps: false }
+        Self { root: TrustRoot::public_good(), timestamps: false, derived: Rc::default() }
+    }
+
+    fn with(&self, own: OwnTrust) -> Result<TrustRoot, TrustRootError> {
+        let mut derived = self.derived.borrow_mut();
+        if let Some((_, root)) = derived.iter().find(|(known, _)| *known == own) {
+            return Ok(root.clone());
+        }
+        let root = self.root.with(&own)?;
+        derived.push((own, root.clone()));
+        Ok(root)
     }
 
     /// The `trustRoot` of a mapping, if it has one, in place of this one.
@@ -129,7 +144,8 @@ impl Trust {
         }
         node.trusts(&root);
         let authorities = json.get("timestampAuthorities").and_then(Value::as_array);
-        Ok(Self { root, timestamps: authorities.is_some_and(|all| !all.is_empty()) })
+        let timestamps = authorities.is_some_and(|all| !all.is_empty());
+        Ok(Self { root, timestamps, derived: Rc::default() })
     }
 }
 
@@ -140,8 +156,7 @@ pub(super) fn pem(node: &Node<'_>) -> Result<Vec<Vec<u8>>, SettingsError> {
     if text.contains("PRIVATE KEY-----") {
         return Err(node.error(KeyError::PrivateKey.into()));
     }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let ders = certificates(&lines.join("\n")).map_err(|error| node.error(error.into()))?;
+    let ders = certificates(text).map_err(|error| node.error(error.into()))?;
     // Each is read here once, so that what is wrong with it is said of this field.
     OwnCertificates::new(None, ders.clone()).map_err(|error| node.error(error.into()))?;
     Ok(ders)
