@@ -70,6 +70,12 @@ pub const MAX_PAYLOAD_BYTES: u64 = 64 * 1024;
 /// Bytes of one certificate. Fulcio's take about 1 KiB, those with the longest claims 2.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 
+/// Values of a SET in a certificate or timestamp, which are sorted by insertion: names and signed attributes have some.
+pub const MAX_SET_VALUES: usize = 64;
+
+/// Values within values in a certificate or timestamp: those of real ones are about ten deep.
+pub const MAX_DER_DEPTH: usize = 32;
+
 /// Certificates of one chain, or in one field of the settings.
 pub const MAX_CERTIFICATES: usize = 16;
 
@@ -82,7 +88,7 @@ pub const MAX_ATTACHED_CERTIFICATES: usize = 6;
 pub const MAX_LOG_ENTRY_CHARS: usize = 64 * 1024;
 
 /// Characters of the annotation that holds a timestamp; with the authority's chain in it some take 10 KiB.
-pub const MAX_TIMESTAMP_CHARS: usize = 64 * 1024;
+pub const MAX_TIMESTAMP_CHARS: usize = 32 * 1024;
 
 /// Verified signatures of certificates and logs that are remembered within an instance of the module; an evaluation
 /// makes about ten for each signature of an image.

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod chain;
+mod der;
 mod error;
 mod evidence;
 mod keyless;
