@@ -78,6 +78,12 @@ pub const MAX_PAYLOAD_BYTES: u64 = 64 * 1024;
 /// Bytes of one certificate. Fulcio's take about 1 KiB, those with the longest claims 2.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 
+/// Values of a SET in a certificate or timestamp, which are sorted by insertion: names and signed attributes have some.
+pub const MAX_SET_VALUES: usize = 64;
+
+/// Values within values in a certificate or timestamp: those of real ones are about ten deep.
+pub const MAX_DER_DEPTH: usize = 32;
+
 /// Certificates of one chain, or in one field of the settings.
 pub const MAX_CERTIFICATES: usize = 16;
 
@@ -93,7 +99,7 @@ pub const MAX_TRUST_ROOT_BYTES: usize = 256 * 1024;
 pub const MAX_LOG_ENTRY_CHARS: usize = 64 * 1024;
 
 /// Characters of the annotation that holds a timestamp; with the authority's chain in it some take 10 KiB.
-pub const MAX_TIMESTAMP_CHARS: usize = 64 * 1024;
+pub const MAX_TIMESTAMP_CHARS: usize = 32 * 1024;
 
 /// Bytes of a bundle. A provenance takes some 20 KiB; the SBOM of a large image, with 10,000 components, some 8 MiB,
 /// and a third more in base64.

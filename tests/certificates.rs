@@ -15,10 +15,11 @@ use sigwarden_testkit::run::settings;
 use sigwarden_testkit::sigstore::certificate::{
     Authority, CODE_SIGNING, Certificate, Extension, SERVER_AUTH, extended_key_usage,
 };
-use sigwarden_testkit::sigstore::der::{TRUE, integer, sequence};
+use sigwarden_testkit::sigstore::der::{TRUE, context, integer, oid, sequence, utf8};
 use sigwarden_testkit::sigstore::layer::Signed;
 use sigwarden_testkit::sigstore::leaf::{Identity, Leaf, Scts};
 use sigwarden_testkit::sigstore::{Fulcio, Sigstore};
+use sigwarden_testkit::typed::der;
 use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide, failures};
 
 const APP: &str = "r.example.com/acme/app:1";
@@ -580,6 +581,11 @@ fn certificates_may_be_of_other_keys() {
     }
 }
 
+/// `SEQUENCE { organizationName, n }`
+fn set_value(n: u32) -> Vec<u8> {
+    sequence(&[&oid("2.5.4.10"), &utf8(&format!("{n:03}"))])
+}
+
 /// Whoever pushes signatures writes these texts.
 #[test]
 fn odd_texts_in_the_layer_are_refused_and_spoil_nothing() {
@@ -627,6 +633,27 @@ fn odd_texts_in_the_layer_are_refused_and_spoil_nothing() {
         pki().certify(&Leaf { extensions: vec![extension(0), extension(1)], ..leaf() })
     };
     twin(twice("1.2.3.4").pem(), certificate(CertificateError::RepeatedExtension("1.2.3.4".to_owned())));
+
+    // Sets of many values, which are sorted: in a name, and in a name within an extension.
+    let named = |values: u32| {
+        let part = |n: u32| set_value(n);
+        let name = sequence(&[&der(0x31, &(0..values).rev().flat_map(part).collect::<Vec<u8>>())]);
+        let san = sequence(&[&context(4, &name)]);
+        let mut certificate = pki().fulcio.issuer().certificate.clone();
+        certificate.spki = by.key.spki();
+        let in_subject = Certificate { subject: name.clone(), ..certificate.clone() };
+        certificate.extensions.push(Extension::new("2.5.29.17", false, san));
+        [in_subject, certificate].map(|certificate| pem_of(&certificate.signed(&pki().fulcio.root.key)))
+    };
+    for pem in named(65) {
+        twin(pem, certificate(CertificateError::Costly));
+    }
+    // Read, and an authority itself.
+    for pem in named(64) {
+        twin(pem, EvidenceError::OtherChain);
+    }
+    let deep = (0..40).fold(Vec::new(), |inner: Vec<u8>, _| sequence(&[&inner]));
+    twin(pem_of(&deep), certificate(CertificateError::Costly));
 
     // A chain that nothing is found in, and one that could be tried in many ways.
     let chain = |pem: String| {

@@ -358,6 +358,11 @@ fn a_timestamp_is_needed_where_its_authority_is_named() {
             EvidenceError::OtherTimestamp,
         );
     }
+    // It stands in place of the trust root's.
+    let other = Sigstore::new("other", BEGINNING);
+    let own = key(&release(), json!({"ctlog": {"tsaCertChain": other.tsa.chain_pem()}}));
+    accepted(&one(&own, stamp(&other, LOGGED)));
+    refused(&one(&own, stamp(&sigstore(), LOGGED)), EvidenceError::UnknownTimestampAuthority);
     // An authority of the trust root has its window.
     let mut root = sigstore().trust_root();
     root.timestamp_authorities[0].window = (Some(BEGINNING), Some(LOGGED));
@@ -455,6 +460,19 @@ fn odd_entries_are_refused_and_spoil_nothing() {
     ] {
         refused(&stamp(text), EvidenceError::MalformedTimestamp);
     }
+    accepted(&changed(TIMESTAMP, &|text| text.clone() + &" ".repeat(32 * 1024 - text.len())));
+    refused(
+        &changed(TIMESTAMP, &|text| text.clone() + &" ".repeat(32 * 1024 - text.len() + 1)),
+        EvidenceError::MalformedTimestamp,
+    );
+    // A time that no calendar of ours has.
+    refused(
+        &one(&settings, |p| {
+            let signed = good(p);
+            Signed { timestamp: Some(sigstore().tsa.stamp(&signed.signature, 253_402_300_799)), ..signed }
+        }),
+        EvidenceError::MalformedTimestamp,
+    );
 }
 
 /// A body that the log has signed, but not as Rekor writes one.

@@ -14,7 +14,8 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 
-use crate::limits::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES};
+use super::der::is_costly;
+use crate::limits::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_DER_DEPTH, MAX_SET_VALUES};
 use crate::text::Shown;
 use crate::time::Time;
 use crate::verify::{KeyError, PublicKey};
@@ -49,6 +50,11 @@ pub enum CertificateError {
     /// Longer than the limit.
     #[error("a certificate of more than {MAX_CERTIFICATE_BYTES} bytes")]
     TooLong,
+    /// Sets of too many values, or nested too deep.
+    #[error(
+        "a certificate with a set of more than {MAX_SET_VALUES} values, or nested more than {MAX_DER_DEPTH} deep"
+    )]
+    Costly,
     /// A key that signatures cannot be verified with.
     #[error("the certificate's key: {0}")]
     Key(KeyError),
@@ -93,6 +99,9 @@ impl Certificate {
     pub(super) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         if der.len() > MAX_CERTIFICATE_BYTES {
             return Err(CertificateError::TooLong);
+        }
+        if is_costly(der) {
+            return Err(CertificateError::Costly);
         }
         let certificate = x509_cert::Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
         let tbs = certificate.tbs_certificate;

@@ -5,6 +5,7 @@
 mod bundle;
 mod certificate;
 mod chain;
+mod der;
 mod error;
 mod evidence;
 mod inclusion;

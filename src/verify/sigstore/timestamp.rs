@@ -8,6 +8,7 @@ use sigstore_verify::tsa;
 use sigstore_verify::types::{SignatureBytes, TimestampToken};
 
 use super::certificate::time;
+use super::der::is_costly;
 use super::error::EvidenceError;
 use super::trust::Built;
 use crate::limits::MAX_TIMESTAMP_CHARS;
@@ -24,7 +25,8 @@ pub(super) fn parse(text: &str) -> Result<TimestampToken, EvidenceError> {
         return Err(EvidenceError::MalformedTimestamp);
     }
     let raw: RawTimestamp = serde_json::from_str(text).map_err(|_| EvidenceError::MalformedTimestamp)?;
-    STANDARD.decode(raw.token).map(TimestampToken::new).map_err(|_| EvidenceError::MalformedTimestamp)
+    let token = STANDARD.decode(raw.token).map_err(|_| EvidenceError::MalformedTimestamp)?;
+    if is_costly(&token) { Err(EvidenceError::MalformedTimestamp) } else { Ok(TimestampToken::new(token)) }
 }
 
 /// Verifies a timestamp of a signature by one of the trust root's authorities. Gives its time.
