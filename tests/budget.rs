@@ -167,7 +167,7 @@ fn rule_01_what_is_decided_before_the_deadline_stays_decided() {
     assert_eq!(
         reasons(&answer),
         [
-            ("spec.containers[0]", &Reason::NoSignature),
+            ("spec.containers[0]", &Reason::NoSignature { cosign_3: false }),
             ("spec.containers[1]", &out_of_time(1500)),
             ("spec.containers[2]", &out_of_time(1500)),
         ]

@@ -255,7 +255,10 @@ fn rule_04_terms_hold_for_keys_that_the_cluster_keeps() {
     };
     assert!(with("knownAnnotations", json!({"env": "prod"})).accepted);
     assert!(matches!(reason(&with("annotations", json!({"env": "prod"}))), Reason::Unmet(_)));
-    assert_eq!(reason(&with("repository", json!("sigs.example.com/store"))), &Reason::NoSignature);
+    assert_eq!(
+        reason(&with("repository", json!("sigs.example.com/store"))),
+        &Reason::NoSignature { cosign_3: false }
+    );
     let mut ended = from_secret();
     ended["verifyImages"][0]["attestors"][0]["entries"][0]["keys"]["notAfter"] = json!("2025-12-31");
     assert!(matches!(reason(&decide(&ended, &pod(APP), &registry)), Reason::Unmet(_)));

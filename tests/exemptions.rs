@@ -90,12 +90,12 @@ fn an_exception_is_for_one_digest_and_ends() {
             assert_eq!(mutated["spec"]["containers"][0]["image"], json!(format!("{APP}@{digest}")));
             assert!(answer.annotations.iter().all(|(name, _)| name != "verified-images"));
         } else {
-            assert_eq!(reason(&answer), &Reason::NoSignature);
+            assert_eq!(reason(&answer), &Reason::NoSignature { cosign_3: false });
         }
     }
     registry.set_now("2026-01-01T00:00:00Z");
     policy["exceptions"] = exception(&forge::hex_digest(b"x"));
-    assert_eq!(reason(&decide(&policy, &pod(APP), &registry)), &Reason::NoSignature);
+    assert_eq!(reason(&decide(&policy, &pod(APP), &registry)), &Reason::NoSignature { cosign_3: false });
 }
 
 #[test]

@@ -71,7 +71,10 @@ fn workload(answer: &Answer) -> &WorkloadError {
 /// The places of the images that were refused, all for having no signature.
 fn unsigned(answer: &Answer) -> Vec<(&str, &str)> {
     let failures = failures(answer);
-    assert!(failures.iter().all(|(_, failure)| failure.reason() == &Reason::NoSignature), "{answer:?}");
+    assert!(
+        failures.iter().all(|(_, failure)| failure.reason() == &Reason::NoSignature { cosign_3: false }),
+        "{answer:?}"
+    );
     failures.iter().map(|(site, _)| (site.pointer(), site.path())).collect()
 }
 

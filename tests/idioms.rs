@@ -358,7 +358,7 @@ fn seen(answer: &Answer) -> Seen {
         Verdict::Accept(accepted) => accepted,
         Verdict::Deny(_) => {
             let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-            return if matches!(failure.reason(), Reason::NoSignature) {
+            return if matches!(failure.reason(), Reason::NoSignature { cosign_3: false }) {
                 Seen::NoSignature
             } else if matches!(failure.reason(), Reason::Unmet(Unmet::Shortfall(_))) {
                 Seen::Shortfall
@@ -375,7 +375,7 @@ fn seen(answer: &Answer) -> Seen {
         (Outcome::Verified(_), [], false) => Seen::Verified,
         (Outcome::Exempt, [], false) => Seen::Skipped,
         (Outcome::Audited, [], false) => Seen::Audited,
-        (Outcome::Audited, [Reason::NoSignature], false) => Seen::WouldDeny,
+        (Outcome::Audited, [Reason::NoSignature { cosign_3: false }], false) => Seen::WouldDeny,
         _ => panic!("{answer:?}"),
     }
 }

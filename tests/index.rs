@@ -134,7 +134,7 @@ fn rule_13_without_the_setting_the_index_itself_must_be_signed() {
     let plain = settings(&[rule(&["r.example.com/*"], &release())]);
     let registry = signed_by(&[&release()], &[&release()]);
     let answer = decide(&plain, &pod(APP), &registry);
-    assert_eq!(reason(&answer), &Reason::NoSignature);
+    assert_eq!(reason(&answer), &Reason::NoSignature { cosign_3: false });
     // And is not read.
     assert_eq!(registry.calls(), [("digest", APP.to_owned()), ("manifest", signature_tag(APP, &digest()))]);
 
@@ -143,7 +143,7 @@ fn rule_13_without_the_setting_the_index_itself_must_be_signed() {
     assert!(decide(&plain, &pod(APP), &registry).accepted);
     // With the setting a signature of the index says nothing about the images in it.
     let answer = decide(&policy(), &pod(APP), &registry);
-    assert_eq!(of_child(&answer), (child("amd64"), &Reason::NoSignature));
+    assert_eq!(of_child(&answer), (child("amd64"), &Reason::NoSignature { cosign_3: false }));
 
     let mut bad = rule_of_children();
     for other in [json!("All"), json!(""), json!(true), json!(null), json!(["all"])] {
@@ -172,7 +172,7 @@ fn rule_13_one_image_that_is_not_signed_refuses_the_index() {
         let (digest, reason) = of_child(&answer);
         assert_eq!((digest, answer.code), (child(failed), Some(403)));
         if amd64.is_empty() || arm64.is_empty() {
-            assert_eq!(reason, &Reason::NoSignature);
+            assert_eq!(reason, &Reason::NoSignature { cosign_3: false });
         } else {
             assert_eq!(shortfall(reason).attached.for_this_image, 1);
         }
@@ -180,7 +180,10 @@ fn rule_13_one_image_that_is_not_signed_refuses_the_index() {
     // No tag at all is the same as an empty manifest.
     let mut registry = stored(two());
     registry.sign(APP, &child("amd64"), &[&release]);
-    assert_eq!(of_child(&decide(&policy(), &pod(APP), &registry)).1, &Reason::NoSignature);
+    assert_eq!(
+        of_child(&decide(&policy(), &pod(APP), &registry)).1,
+        &Reason::NoSignature { cosign_3: false }
+    );
     // The signature of one image, stored as that of another.
     let mut registry = signed_by(&[&release], &[]);
     registry.attach(APP, &child("arm64"), manifest(&[signed(&release, REPOSITORY, &child("amd64"))]));
@@ -315,7 +318,7 @@ fn rule_13_only_what_runs_on_no_platform_at_all_is_left_out() {
         let answer = decide(&policy(), &pod(APP), &registry);
         assert_eq!(answer.accepted, left_out, "{os}/{architecture} {}", answer.message);
         if !left_out {
-            assert_eq!(of_child(&answer), (child("other"), &Reason::NoSignature));
+            assert_eq!(of_child(&answer), (child("other"), &Reason::NoSignature { cosign_3: false }));
         }
     }
     // An image that names no platform is for any.
@@ -323,7 +326,10 @@ fn rule_13_only_what_runs_on_no_platform_at_all_is_left_out() {
     anywhere.as_object_mut().unwrap().remove("platform");
     let mut registry = stored(index(&[on("linux", "amd64", "amd64"), anywhere]));
     registry.sign(APP, &child("amd64"), &[&release()]);
-    assert_eq!(of_child(&decide(&policy(), &pod(APP), &registry)), (child("other"), &Reason::NoSignature));
+    assert_eq!(
+        of_child(&decide(&policy(), &pod(APP), &registry)),
+        (child("other"), &Reason::NoSignature { cosign_3: false })
+    );
 }
 
 // Guards `let Some(children) = children else { … }` of `prove`.
@@ -332,7 +338,10 @@ fn rule_13_what_is_no_index_is_verified_itself() {
     for media_type in [MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"] {
         let single = json!({"schemaVersion": 2, "mediaType": media_type, "config": {}, "layers": []});
         let mut registry = stored(single);
-        assert_eq!(reason(&decide(&policy(), &pod(APP), &registry)), &Reason::NoSignature);
+        assert_eq!(
+            reason(&decide(&policy(), &pod(APP), &registry)),
+            &Reason::NoSignature { cosign_3: false }
+        );
         registry.sign(APP, &digest(), &[&release()]);
         let before = registry.calls().len();
         assert!(decide(&policy(), &pod(APP), &registry).accepted);
@@ -373,7 +382,7 @@ fn rule_13_rules_with_and_without_the_setting_add_up() {
     second["name"] = json!("second");
     let policy = settings(&[rule_of_children(), second.clone()]);
     let mut registry = signed_by(&[&release()], &[&release()]);
-    assert_eq!(reason(&decide(&policy, &pod(APP), &registry)), &Reason::NoSignature);
+    assert_eq!(reason(&decide(&policy, &pod(APP), &registry)), &Reason::NoSignature { cosign_3: false });
     registry.sign(APP, &digest(), &[&security]);
     assert!(decide(&policy, &pod(APP), &registry).accepted);
 
@@ -411,7 +420,10 @@ fn rule_13_an_image_that_could_not_be_asked_about_is_not_decided() {
     rule["repository"] = json!("sigs.example.com/store");
     let mut registry = signed_by(&[&release()], &[&release()]);
     let elsewhere = settings(&[rule]);
-    assert_eq!(of_child(&decide(&elsewhere, &pod(APP), &registry)).1, &Reason::NoSignature);
+    assert_eq!(
+        of_child(&decide(&elsewhere, &pod(APP), &registry)).1,
+        &Reason::NoSignature { cosign_3: false }
+    );
     for name in ["amd64", "arm64"] {
         let signature = signed(&release(), REPOSITORY, &child(name));
         registry.attach("sigs.example.com/store", &child(name), manifest(&[signature]));

@@ -91,7 +91,10 @@ signatures:
     for some in [&["release"][..], &["security"], &["stranger"]] {
         assert!(is_shortfall(&decide(&settings, &pod(APP), &signed_by(APP, some))), "{some:?}");
     }
-    assert_eq!(reason(&decide(&settings, &pod(APP), &signed_by(APP, &[]))), &Reason::NoSignature);
+    assert_eq!(
+        reason(&decide(&settings, &pod(APP), &signed_by(APP, &[]))),
+        &Reason::NoSignature { cosign_3: false }
+    );
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn images_are_changed_unless_that_is_switched_off() {
         ]
     );
     let unsigned = decide(&settings("modifyImagesWithDigest: false"), &pod(APP), &signed_by(APP, &[]));
-    assert_eq!(reason(&unsigned), &Reason::NoSignature);
+    assert_eq!(reason(&unsigned), &Reason::NoSignature { cosign_3: false });
 }
 
 /// What is matched is the image, not what was typed: today's policy lets `nginx` pass here.
@@ -168,7 +171,7 @@ fn every_spelling_of_a_name_is_bound() {
     for spelling in ["nginx:1", "docker.io/nginx:1", "index.docker.io/library/nginx:1"] {
         assert_eq!(
             reason(&decide(&settings, &pod(spelling), &signed_by(spelling, &[]))),
-            &Reason::NoSignature
+            &Reason::NoSignature { cosign_3: false }
         );
         assert!(decide(&settings, &pod(spelling), &signed_by(spelling, &["release"])).accepted, "{spelling}");
     }

@@ -342,7 +342,11 @@ fn rule_08_signatures_kept_elsewhere_are_looked_for_there_and_nowhere_else() {
     // Beside the image, or in a repository that only begins or ends like it, they do not count.
     for wrong in [REPOSITORY, "sigs.example.com/store/acme/app", "sigs.example.com/stor", OTHER_STORE] {
         let registry = kept(&[(wrong, &release())]);
-        assert_eq!(reason(&decide(&policy, &pod(APP), &registry)), &Reason::NoSignature, "{wrong}");
+        assert_eq!(
+            reason(&decide(&policy, &pod(APP), &registry)),
+            &Reason::NoSignature { cosign_3: false },
+            "{wrong}"
+        );
         assert_eq!(manifests(&registry), [signature_tag(STORE, &digest)]);
     }
     // What is kept there for another image is not for this one.
@@ -376,7 +380,7 @@ fn rule_08_the_repository_of_an_entry_stands_above_that_of_its_rule() {
         match missing {
             Some(0) => assert!(answer.accepted, "{}", answer.message),
             Some(missing) => assert_eq!(shortfall(&answer).missing.len(), missing, "{}", answer.message),
-            None => assert_eq!(reason(&answer), &Reason::NoSignature),
+            None => assert_eq!(reason(&answer), &Reason::NoSignature { cosign_3: false }),
         }
         // One call for each place.
         assert_eq!(

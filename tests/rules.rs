@@ -105,7 +105,7 @@ fn rule_01_a_host_error_is_a_denial() {
     let mut failing = registry;
     failing.fail("manifest", &signature_tag(APP, &digest), "manifest unknown");
     let answer = decide_app(&failing);
-    assert_eq!((failure(&answer), answer.code), (&Reason::NoSignature, Some(403)));
+    assert_eq!((failure(&answer), answer.code), (&Reason::NoSignature { cosign_3: false }, Some(403)));
 }
 
 // Guards `ask_digest` and `SignatureManifest::parse`.
@@ -278,7 +278,7 @@ fn rule_02_settings_that_check_nothing_are_refused() {
 #[test]
 fn rule_02_a_manifest_without_signatures_signs_nothing() {
     let registry = with_layers(|_| Vec::new());
-    assert_eq!(failure(&decide_app(&registry)), &Reason::NoSignature);
+    assert_eq!(failure(&decide_app(&registry)), &Reason::NoSignature { cosign_3: false });
 }
 
 // Guards `Inert` of the field `required`: Kyverno's switch for it must not switch anything off.
@@ -288,7 +288,10 @@ fn rule_02_required_false_never_means_that_unsigned_is_fine() {
     lax["required"] = json!(false);
     let mut registry = FakeRegistry::new();
     registry.push(APP);
-    assert_eq!(failure(&decide(&settings(&[lax]), &pod(APP), &registry)), &Reason::NoSignature);
+    assert_eq!(
+        failure(&decide(&settings(&[lax]), &pod(APP), &registry)),
+        &Reason::NoSignature { cosign_3: false }
+    );
 }
 
 // Guards `key.verify(payload.sha256(), …)` of `VerifiedSignature::new` and `Payload::rebuild`: the wanted key
@@ -464,7 +467,7 @@ fn rule_07_no_spelling_escapes_a_rule() {
             let mut registry = FakeRegistry::new();
             registry.push("nginx:1.27");
             let answer = decide(&policy, &pod(spelling), &registry);
-            assert_eq!(failure(&answer), &Reason::NoSignature, "{pattern} {spelling}");
+            assert_eq!(failure(&answer), &Reason::NoSignature { cosign_3: false }, "{pattern} {spelling}");
         }
         policy["unmatchedImages"] = json!("deny");
         let answer = decide(&policy, &pod("docker.io/other/nginxx:2"), &FakeRegistry::new());
@@ -487,7 +490,7 @@ fn rule_07_a_skip_sees_no_tag() {
         match Settings::parse(&settings(&[skipping.clone()])) {
             Ok(_) => {
                 let answer = decide(&settings(&[skipping.clone()]), &pod(APP), &registry);
-                assert_eq!(failure(&answer), &Reason::NoSignature, "{hidden}");
+                assert_eq!(failure(&answer), &Reason::NoSignature { cosign_3: false }, "{hidden}");
             }
             Err(error) => assert!(matches!(error.problem(), Problem::Pattern { .. }), "{error}"),
         }
@@ -540,7 +543,7 @@ fn rule_09_the_digest_that_was_verified_is_the_one_that_runs() {
     // A digest the user wrote is the one looked at, whatever the tag beside it means.
     let other = forge::hex_digest(b"unsigned");
     let answer = decide(&policy(), &pod(&format!("{APP}@{other}")), &registry);
-    assert_eq!(failure(&answer), &Reason::NoSignature);
+    assert_eq!(failure(&answer), &Reason::NoSignature { cosign_3: false });
 }
 
 // Guards `Payload::rebuild`: what the registry stores under an image's signature tag is not believed.

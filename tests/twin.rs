@@ -88,7 +88,7 @@ fn rule_10_the_twin_refuses_a_sidecar_that_is_unsigned_or_unpinned() {
     for kind in [POD, DEPLOYMENT, KINDS[8]] {
         for place in PLACES {
             for (image, reason) in [
-                (pinned(UNSIGNED), Some(Reason::NoSignature)),
+                (pinned(UNSIGNED), Some(Reason::NoSignature { cosign_3: false })),
                 (GOOD.to_owned(), Some(Reason::Unpinned)),
                 (UNSIGNED.to_owned(), Some(Reason::Unpinned)),
                 ("r.example.com/acme/good".to_owned(), Some(Reason::Unpinned)),
@@ -121,10 +121,13 @@ fn rule_10_the_twin_refuses_an_image_changed_after_the_mutating_policy_ran() {
             for (image, reason) in [
                 // The digest taken off again, or another one written.
                 (ALSO_GOOD.to_owned(), Reason::Unpinned),
-                (format!("{ALSO_GOOD}@{other}"), Reason::NoSignature),
+                (format!("{ALSO_GOOD}@{other}"), Reason::NoSignature { cosign_3: false }),
                 // A digest that is signed, in a repository where it is not.
-                (format!("{UNSIGNED}@{}", forge::hex_digest(GOOD.as_bytes())), Reason::NoSignature),
-                (pinned(UNSIGNED), Reason::NoSignature),
+                (
+                    format!("{UNSIGNED}@{}", forge::hex_digest(GOOD.as_bytes())),
+                    Reason::NoSignature { cosign_3: false },
+                ),
+                (pinned(UNSIGNED), Reason::NoSignature { cosign_3: false }),
             ] {
                 let mut object = patched(&kind);
                 let before = object.pointer_mut(&at).unwrap();

@@ -53,7 +53,10 @@ fn update(kind: &Kind, old: &Value, new: &Value) -> Value {
 /// The pointers of the images that were refused, all for having no signature.
 fn unsigned(answer: &Answer) -> Vec<&str> {
     let failures = failures(answer);
-    assert!(failures.iter().all(|(_, failure)| failure.reason() == &Reason::NoSignature), "{answer:?}");
+    assert!(
+        failures.iter().all(|(_, failure)| failure.reason() == &Reason::NoSignature { cosign_3: false }),
+        "{answer:?}"
+    );
     failures.iter().map(|(site, _)| site.pointer()).collect()
 }
 

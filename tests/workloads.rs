@@ -73,7 +73,7 @@ fn every_place_of_every_kind_on_create_and_update() {
                 let refused = answer(&request(&bad));
                 let [(site, failure)] = failures(&refused) else { panic!("{label}: {refused:?}") };
                 assert_eq!((site.pointer(), site.image()), (pointer.as_str(), UNSIGNED), "{label}");
-                assert_eq!(failure.reason(), &Reason::NoSignature, "{label}");
+                assert_eq!(failure.reason(), &Reason::NoSignature { cosign_3: false }, "{label}");
                 assert_eq!((refused.code, &refused.mutated), (Some(403), &None), "{label}");
 
                 let accepted = answer(&request(&good));
@@ -451,7 +451,7 @@ fn of_ephemeral_containers_only_new_ones_are_verified_and_patched() {
     let refused = answer(&request(UNSIGNED));
     let [(site, failure)] = failures(&refused) else { panic!("{refused:?}") };
     assert_eq!(site.pointer(), "/spec/ephemeralContainers/1/image");
-    assert_eq!(failure.reason(), &Reason::NoSignature);
+    assert_eq!(failure.reason(), &Reason::NoSignature { cosign_3: false });
 
     let accepted = answer(&request(GOOD));
     let mut expected = request(GOOD)["object"].clone();

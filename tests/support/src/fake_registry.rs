@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sigwarden::image::ImageReference;
+use sigwarden::attached::Carried;
+use sigwarden::image::{ImageDigest, ImageReference};
 use sigwarden::registry::{Clock, Host, HostError, Operation};
 use sigwarden::requirement::KeySourceKind;
 use sigwarden::time::Time;
@@ -34,6 +35,7 @@ pub fn name(operation: Operation) -> &'static str {
     match operation {
         Operation::ManifestDigest => "digest",
         Operation::Manifest => "manifest",
+        Operation::ManifestAndConfig => "config",
     }
 }
 
@@ -77,7 +79,14 @@ impl FakeRegistry {
         self.answer("manifest", &signature_tag(image, digest), manifest);
     }
 
-    /// Sets the answer of a call: `digest` or `manifest`.
+    /// Stores a carrier of bundles: of signatures, or of attestations of a type.
+    pub fn carry(&mut self, image: &str, digest: &str, carried: Carried<'_>, bundles: &[Value]) {
+        let reference = ImageReference::parse(image).unwrap();
+        let tag = carried.tag(ImageDigest::parse(digest).unwrap());
+        self.answer("config", &format!("{}:{tag}", reference.repository()), carrier(bundles));
+    }
+
+    /// Sets the answer of a call: `digest`, `manifest` or `config`.
     pub fn answer(&mut self, operation: &'static str, image: &str, answer: Value) {
         self.answer_bytes(operation, image, answer.to_string().into_bytes());
     }
@@ -117,6 +126,23 @@ impl FakeRegistry {
     pub fn calls(&self) -> Calls {
         self.calls.borrow().clone()
     }
+}
+
+/// What the host answers for a carrier: the bundles as the config, alone or in an array.
+#[must_use]
+pub fn carrier(bundles: &[Value]) -> Value {
+    const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let config = if let [one] = bundles { one.clone() } else { Value::from(bundles) };
+    let descriptor = json!({
+        "mediaType": BUNDLE,
+        "digest": forge::hex_digest(config.to_string().as_bytes()),
+        "size": config.to_string().len(),
+    });
+    json!({
+        "digest": forge::hex_digest(b"carrier"),
+        "manifest": {"schemaVersion": 2, "config": descriptor, "layers": [descriptor], "artifactType": BUNDLE},
+        "config": config,
+    })
 }
 
 /// Where the signatures of an image are stored.
