@@ -44,7 +44,8 @@ pub(crate) fn name(call: &HostCall) -> (&'static str, &str) {
     match call {
         HostCall::OciManifestDigest { image } => ("digest", image),
         HostCall::OciManifest { image } => ("manifest", image),
-        HostCall::OciManifestAndConfig { .. } | HostCall::KubernetesGetResource { .. } => {
+        HostCall::OciManifestAndConfig { image } => ("config", image),
+        HostCall::KubernetesGetResource { .. } => {
             panic!("unexpected call: {call:?}")
         }
     }
