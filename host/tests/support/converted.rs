@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sigwarden_host::convert::{Conversion, ConvertError, Options, convert};
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host, Policy, Settings};
-use sigwarden_testkit::{Key, TypedKey};
+use sigwarden_testkit::{Key, TypedKey, people};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -56,7 +56,14 @@ fn put_in_keys(value: &mut Value) {
             if text.contains("@RSA-4096@") {
                 *text = text.replace("@RSA-4096@", &RSA.pem());
             }
-            *text = text.replace("@CERTIFICATE@", CERTIFICATE);
+            for (placeholder, pem) in [
+                ("@CERTIFICATE@", CERTIFICATE.to_owned()),
+                ("@AUTHORITY@", people::PRIVATE.fulcio.chain_pem()),
+                ("@HOLDER@", people::HOLDER.pem()),
+                ("@REKOR@", people::PRIVATE.rekor.pem()),
+            ] {
+                *text = text.replace(placeholder, &pem);
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(put_in_keys),
         Value::Object(fields) => fields.values_mut().for_each(put_in_keys),
