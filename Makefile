@@ -157,6 +157,15 @@ conformance: ## Judge the cases of sigstore-conformance, natively and in the san
 	cargo rustc --locked --package sigwarden-conformance --lib --crate-type cdylib --target $(WASM_TARGET) --release
 	SIGWARDEN_CONFORMANCE_MODULE="$(CONFORMANCE)" cargo test --workspace --locked --test conformance -- --nocapture --test-threads 1
 
+.PHONY: trusted-root
+trusted-root: ## Take over the public-good trust root of the sigstore-trust-root crate in Cargo.lock
+	@hack/trusted-root.sh
+
+.PHONY: bench
+bench: policy.wasm ## Measure decisions, as multiples of one native P-256 verification in the same run
+	@$(call say,measuring (the first build takes some minutes))
+	cargo run --quiet --locked -p sigwarden-host --example bench -- policy.wasm
+
 .PHONY: fixtures
 fixtures: policy.wasm host ## Record the examples anew with real cosign
 	@$(call say,recording the examples)

@@ -240,3 +240,20 @@ fn the_metadata_asks_for_every_resource_that_runs_images() {
     ]);
     assert_eq!(seen, expected);
 }
+
+/// Whoever inspects the module sees which trust root is built in (`make trusted-root`).
+#[test]
+fn the_metadata_tells_the_date_of_the_trust_root() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let trust_root = read("trust/trusted_root.json");
+    let starts = trust_root.split("\"start\": \"").skip(1).map(|rest| &rest[..10]);
+    let newest = starts.max().unwrap();
+    let lock = read("Cargo.lock");
+    let (_, after) = lock.split_once("name = \"sigstore-trust-root\"\nversion = \"").unwrap();
+    let version = after.split('"').next().unwrap();
+    let told = &metadata()["annotations"]["io.sigwarden.trusted-root"];
+    let expected = format!("sigstore-trust-root {version}, newest entry of {newest}");
+    assert_eq!(told.as_str(), Some(expected.as_str()), "run `make trusted-root`");
+    // The module has it whole.
+    assert!(module().data.iter().any(|data| contains(data, &trust_root)));
+}
