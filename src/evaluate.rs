@@ -1,8 +1,8 @@
 //! The pipeline, one request from end to end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::attached::Carried;
+use crate::attached::{Carried, CarrierError};
 use crate::image::{ImageReference, Repository, ResolvedImage};
 use crate::registry::{Clock, Host, Registry, RegistryError};
 use crate::requirement::{
@@ -272,7 +272,7 @@ impl Evaluation<'_> {
         for kept_in in kept_in(sets) {
             match self.registry.bundles(image, carried, kept_in) {
                 Ok(carrier) => drop(bundles.insert(kept_in.cloned(), ReadBundles::of(&carrier))),
-                Err(RegistryError::NoSuchManifest) => {}
+                Err(RegistryError::NoSuchManifest | RegistryError::Carrier(CarrierError::Empty)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -305,7 +305,14 @@ impl Evaluation<'_> {
     }
 }
 
-/// Where the signatures of those wanted are kept, each place once.
-fn kept_in(sets: &[AttestorSet]) -> BTreeSet<Option<&Repository>> {
-    sets.iter().flat_map(AttestorSet::signers).map(|signer| signer.terms.repository.as_ref()).collect()
+/// Where the signatures of those wanted are kept, each place once, in the order written.
+fn kept_in(sets: &[AttestorSet]) -> Vec<Option<&Repository>> {
+    let mut places = Vec::new();
+    for signer in sets.iter().flat_map(AttestorSet::signers) {
+        let place = signer.terms.repository.as_ref();
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }

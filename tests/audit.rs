@@ -21,7 +21,7 @@ use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 const APP: &str = "r.example.com/acme/app:1";
 const UNSIGNED: &str = "r.example.com/acme/unsigned:1";
 const HELP: &str = "no signature this policy can read. Unsigned, or signed in cosign 3's default format: sign \
-                    with --new-bundle-format=false --use-signing-config=false: \
+                    with --new-bundle-format=false --use-signing-config=false, or publish a carrier: \
                     https://github.com/sigwarden/sigwarden#cosign-3";
 
 /// A rule that only audits, called `audit`.

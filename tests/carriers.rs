@@ -281,7 +281,6 @@ fn what_is_no_carrier_decides_nothing() {
             CarrierError::NotACarrier,
         ),
         (with("/config", json!("text")), CarrierError::NotACarrier),
-        (with("/config", json!([])), CarrierError::Empty),
         (
             with("/config", Value::from(vec![json!({}); 101])),
             CarrierError::TooMany { found: 101, limit: 100 },
@@ -290,6 +289,7 @@ fn what_is_no_carrier_decides_nothing() {
         assert_eq!(reason(&answer), &Reason::Registry(RegistryError::Carrier(error)));
         assert_eq!(answer.code, Some(503));
     }
+    assert_eq!(reason(&with("/config", json!([]))), &Reason::NoSignature { cosign_3: false });
     // A carrier of something that is no bundle: read, and it signs nothing.
     refused(&with("/config", json!({"not": "a bundle"})), "none for this image");
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
+use sigwarden::attached::Carried;
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::{Outcome, Reason, Verdict};
 use sigwarden::verify::Unmet;
@@ -19,6 +20,8 @@ use sigwarden_testkit::forge::{self, manifest};
 use sigwarden_testkit::objects::pod;
 use sigwarden_testkit::people;
 use sigwarden_testkit::schema::Schema;
+use sigwarden_testkit::sigstore::dsse::Statement;
+use sigwarden_testkit::sigstore::signer::{Evidence, Signer};
 use sigwarden_testkit::typed::{How, TypedKey};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
@@ -28,6 +31,9 @@ enum Expected {
     Decided(Decided),
     /// The settings are refused, here and for this.
     Refused(&'static str, Problem),
+    /// It is judged by what is attested: the predicate's type, what it says, and what it should not say; and who
+    /// attests. The signature that is wanted as well, if one is, is there.
+    Attested(&'static str, &'static str, &'static str, &'static str),
 }
 
 /// The verdicts on an image.
@@ -68,7 +74,7 @@ enum Seen {
     Unpinned,
 }
 
-use Expected::Refused;
+use Expected::{Attested, Refused};
 
 const APP: Decided = Decided {
     image: "ghcr.io/acme/app:1",
@@ -84,10 +90,6 @@ const APP: Decided = Decided {
 
 fn of(image: &'static str, signers: &'static [&'static str]) -> Expected {
     Expected::Decided(Decided { image, signers, ..APP })
-}
-
-fn not_yet(path: &'static str, what: &'static str) -> Expected {
-    Refused(path, Problem::NotYet { what })
 }
 
 fn signed(
@@ -106,7 +108,7 @@ fn instead(path: &'static str, instead: &'static str) -> Expected {
     Refused(path, Problem::RefusedField { instead })
 }
 
-/// Every idiom. What stands at `NotYet` moves to the verdicts as soon as it can be verified.
+/// Every idiom.
 #[rustfmt::skip]
 fn idioms() -> Vec<(&'static str, Expected)> {
     use Expected::Decided as Is;
@@ -185,17 +187,17 @@ fn idioms() -> Vec<(&'static str, Expected)> {
         ("verify-digest-false", Is(Decided { signed: Seen::Verified, ..APP })),
         ("required-false", Is(Decided { notes: &["required"], ..APP })),
         // Attestations.
-        ("attestation-path-equals", not_yet("verifyImages[0].attestations", "attestations")),
-        ("attestation-regex-match", not_yet("verifyImages[0].attestations", "attestations")),
-        ("attestation-length", not_yet("verifyImages[0].attestations", "attestations")),
-        ("attestation-time-since", not_yet("verifyImages[0].attestations", "attestations")),
-        ("attestation-component-version", not_yet("verifyImages[0].attestations", "attestations")),
-        ("attestation-keyless", not_yet("verifyImages[0].attestations", "attestations")),
+        ("attestation-path-equals", Attested("https://slsa.dev/provenance/v1", r#"{"runDetails":{"builder":{"id":"https://ci.example.com/builders/hardened"}}}"#, r#"{"runDetails":{"builder":{"id":"https://ci.example.com/builders/hardened2"}}}"#, "builder")),
+        ("attestation-regex-match", Attested("https://slsa.dev/provenance/v1", r#"{"runDetails":{"builder":{"id":"https://ci.example.com/builders/hardened@v12"}}}"#, r#"{"runDetails":{"builder":{"id":"https://ci.example.com/builders/hardened@v12a"}}}"#, "builder")),
+        ("attestation-length", Attested("https://cyclonedx.org/bom", r#"{"components":[{"name":"a"}]}"#, r#"{"components":[]}"#, "builder")),
+        ("attestation-time-since", Attested("https://cosign.sigstore.dev/attestation/vuln/v1", r#"{"metadata":{"scanFinishedOn":"2025-12-30T00:00:00Z"}}"#, r#"{"metadata":{"scanFinishedOn":"2025-12-20T00:00:00Z"}}"#, "builder")),
+        ("attestation-component-version", Attested("https://cyclonedx.org/bom", r#"{"components":[{"name":"liblzma","version":"5.8.1"}]}"#, r#"{"components":[{"name":"liblzma","version":"5.6.1"}]}"#, "builder")),
+        ("attestation-keyless", Attested("https://slsa.dev/provenance/v0.2", r#"{"invocation":{"configSource":{"uri":"git+https://github.com/acme/shop@refs/heads/main"}}}"#, r#"{"invocation":{"configSource":{"uri":"git+https://github.com/acme/shop@refs/heads/next"}}}"#, "keyless")),
         ("attestation-of-the-request", Refused(CONDITION, Problem::Variable)),
         ("attestation-without-attestors", Refused("verifyImages[0].attestations[0].attestors", Problem::Missing { what: "an attestation" })),
         ("cross-attestation-deny", instead("verifyImages[0].validate", "conditions over attestations cannot be evaluated by this version")),
         // Formats and where things are.
-        ("sigstore-bundle", not_yet("verifyImages[0].type", "Sigstore bundles")),
+        ("sigstore-bundle", Attested("https://sigstore.dev/cosign/sign/v1", r#"{}"#, r#""#, "keyless")),
         ("notary", Refused("verifyImages[0].type", Problem::Value { found: "Notary".to_owned(), allowed: vec!["Cosign", "SigstoreBundle"] })),
         ("cosign-oci11", Is(Decided { notes: &["cosignOCI11"], ..APP })),
         ("use-cache", Is(Decided { notes: &["useCache"], ..APP })),
@@ -380,6 +382,48 @@ fn seen(answer: &Answer) -> Seen {
     }
 }
 
+/// The verdicts on an image of which something is attested: by whom it should be, by a stranger, saying something else,
+/// and not at all.
+fn attested(name: &str, settings: &Value, [kind, good, bad, who]: [&str; 4]) {
+    const SUBJECT: &str = "https://github.com/acme/app/.github/workflows/ci.yml@refs/heads/main";
+    const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
+    let carried = if kind == SIGNATURE { Carried::Signatures } else { Carried::Attestations(kind) };
+    let by = |subject: &str| {
+        Signer::Identity(people::PUBLIC.certify(&people::leaf(&format!("{subject} {}", people::GITHUB))))
+    };
+    let signer = if who == "keyless" { by(SUBJECT) } else { Signer::Key(TypedKey::of(&Key::new(who))) };
+    let stranger = if who == "keyless" {
+        by("https://github.com/evil/app/x")
+    } else {
+        Signer::Key(TypedKey::of(&Key::new("stranger")))
+    };
+    let accepts = |attested: Option<(&Signer, &str)>| {
+        let mut registry = FakeRegistry::new();
+        let digest = registry.push(APP.image);
+        let carry = |registry: &mut FakeRegistry, carried, signer: &Signer, kind: &str, predicate: &str| {
+            let predicate = serde_json::from_str(predicate).unwrap();
+            let statement = Statement::about(&digest, kind, predicate).to_json();
+            let bundle = people::PUBLIC.attest(signer, &statement, Evidence::Proof, people::SIGNED);
+            registry.carry(APP.image, &digest, carried, &[bundle.to_value()]);
+        };
+        if who == "keyless" && kind != SIGNATURE {
+            carry(&mut registry, Carried::Signatures, &signer, SIGNATURE, "{}");
+        }
+        if let Some((signer, predicate)) = attested {
+            carry(&mut registry, carried, signer, kind, predicate);
+        }
+        let answer = decide(settings, &pod(APP.image), &registry);
+        assert!(answer.accepted || answer.code == Some(403), "{name}: {answer:?}");
+        answer.accepted
+    };
+    assert!(accepts(Some((&signer, good))), "{name}");
+    assert!(!accepts(Some((&stranger, good))), "{name}, by a stranger");
+    assert!(!accepts(None), "{name}, nothing attested");
+    if !bad.is_empty() {
+        assert!(!accepts(Some((&signer, bad))), "{name}, saying {bad}");
+    }
+}
+
 #[test]
 fn every_policy_has_its_verdicts_or_its_refusal() {
     for (name, expected) in idioms() {
@@ -416,19 +460,20 @@ fn every_policy_has_its_verdicts_or_its_refusal() {
                     assert_eq!(verdict(&["stranger"]), Seen::Shortfall, "{name}, signed by a stranger");
                 }
             }
+            (Attested(kind, good, bad, who), Ok(_)) => attested(name, &settings, [kind, good, bad, who]),
             (Refused(..), Ok(_)) => panic!("{name}: accepted"),
-            (Expected::Decided(_), Err(error)) => panic!("{name}: {error}"),
+            (Expected::Decided(_) | Attested(..), Err(error)) => panic!("{name}: {error}"),
         }
     }
 }
 
-/// What is accepted, or only cannot be verified yet, is valid by the published schema.
+/// What is accepted is valid by the published schema.
 #[test]
 fn the_schema_accepts_what_the_parser_accepts() {
     let schema = Schema::new();
     for (name, expected) in idioms() {
         let settings = lift(&policy(name));
-        if matches!(expected, Expected::Decided(_) | Refused(_, Problem::NotYet { .. })) {
+        if matches!(expected, Expected::Decided(_) | Attested(..)) {
             assert!(schema.accepts(&settings), "{name}");
         }
     }

@@ -135,8 +135,17 @@ fn rule_13_without_the_setting_the_index_itself_must_be_signed() {
     let registry = signed_by(&[&release()], &[&release()]);
     let answer = decide(&plain, &pod(APP), &registry);
     assert_eq!(reason(&answer), &Reason::NoSignature { cosign_3: false });
-    // And is not read.
-    assert_eq!(registry.calls(), [("digest", APP.to_owned()), ("manifest", signature_tag(APP, &digest()))]);
+    // And is not read: a carrier is looked for, and the tag by which cosign 3 would show.
+    let shown = signature_tag(APP, &digest()).trim_end_matches(".sig").to_owned();
+    assert_eq!(
+        registry.calls(),
+        [
+            ("digest", APP.to_owned()),
+            ("manifest", signature_tag(APP, &digest())),
+            ("config", format!("{shown}.bundle")),
+            ("manifest", shown),
+        ]
+    );
 
     let mut registry = stored(two());
     registry.sign(APP, &digest(), &[&release()]);

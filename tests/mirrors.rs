@@ -321,7 +321,8 @@ fn kept(signatures: &[(&str, &Key)]) -> FakeRegistry {
 
 /// The signature tags asked for, in order.
 fn manifests(registry: &FakeRegistry) -> Vec<String> {
-    registry.calls().into_iter().filter(|(call, _)| *call == "manifest").map(|(_, image)| image).collect()
+    let asked = registry.calls().into_iter().map(|(_, image)| image);
+    asked.filter(|image| image.ends_with(".sig")).collect()
 }
 
 // Guards `kept_in.unwrap_or(&self.repository)` of `signature_reference`, and its place in `prove_one`.

@@ -495,10 +495,11 @@ fn odd_bodies_are_refused() {
         ("\"spec\":", "\"spec\":{},\"spec\":"),
         ("\"content\":", "\"content\":\"\",\"content\":"),
         ("\"value\":", "\"value\":\"\",\"value\":"),
-        ("\"spec\":", "\"Spec\":"),
-        ("\"content\":", "\"content\":1,\"was\":"),
     ] {
         refused(&logged(&|body| body.replace(from, to)), Malformed("body"));
+    }
+    for (from, to) in [("\"spec\":", "\"Spec\":"), ("\"content\":", "\"content\":1,\"was\":")] {
+        refused(&logged(&|body| body.replace(from, to)), Malformed("signature"));
     }
     refused(
         &logged(&|body| body.replace("\"0.0.1\"", "\"0.0.2\"")),

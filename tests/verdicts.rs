@@ -16,7 +16,7 @@ const REPOSITORY: &str = "r.example.com/acme/app";
 /// SHA-256 of [`APP`], 12 digits of it.
 const SHORT: &str = "sha256:4d357a9be39b…";
 const HELP: &str = "no signature this policy can read. Unsigned, or signed in cosign 3's default format: sign \
-                    with --new-bundle-format=false --use-signing-config=false: \
+                    with --new-bundle-format=false --use-signing-config=false, or publish a carrier: \
                     https://github.com/sigwarden/sigwarden#cosign-3";
 
 fn release() -> Key {
@@ -306,8 +306,8 @@ fn registry_errors_are_sorted_by_what_a_person_would_do() {
             "Policy has not been granted access to the 'oci/v1/manifest_digest' host capability. The violation \
              has been reported."
                 .to_owned(),
-            "the policy may not ask the registry; grant it the host capabilities `oci/v1/manifest_digest` and \
-             `oci/v1/oci_manifest`"
+            "the policy may not ask the registry; grant it the host capabilities `oci/v1/manifest_digest`, \
+             `oci/v1/oci_manifest` and `oci/v1/oci_manifest_config`"
                 .to_owned(),
         ),
         (server.clone(), format!("the registry's answer was: {server}")),

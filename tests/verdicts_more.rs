@@ -21,7 +21,7 @@ const REPOSITORY: &str = "r.example.com/acme/app";
 /// SHA-256 of [`APP`], 12 digits of it.
 const SHORT: &str = "sha256:4d357a9be39b…";
 const HELP: &str = "no signature this policy can read. Unsigned, or signed in cosign 3's default format: sign \
-                    with --new-bundle-format=false --use-signing-config=false: \
+                    with --new-bundle-format=false --use-signing-config=false, or publish a carrier: \
                     https://github.com/sigwarden/sigwarden#cosign-3";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -294,9 +294,6 @@ pub fn certificates(text: &str) -> Result<Vec<Vec<u8>>, CertificateError> {
         // Lines of any length, ended and indented in any way: cosign attaches what its user wrote.
         let base64: String = base64.split_ascii_whitespace().collect();
         let der = STANDARD.decode(base64).map_err(|_| CertificateError::Pem)?;
-        if der.is_empty() {
-            return Err(CertificateError::Pem);
-        }
         if der.len() > MAX_CERTIFICATE_BYTES {
             return Err(CertificateError::TooLong);
         }

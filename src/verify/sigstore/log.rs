@@ -14,6 +14,7 @@ use sigstore_verify::types::{Sha256Hash, SignatureBytes, TransparencyLogEntry};
 use super::certificate::time;
 use super::error::EvidenceError;
 use super::inclusion;
+use super::json::strict;
 use super::record::{Kind, Logged, Record};
 use super::trust::Built;
 use crate::limits::MAX_LOG_ENTRY_CHARS;
@@ -64,7 +65,7 @@ impl LogEntry {
         let promise = raw.signed_entry_timestamp.ok_or(Malformed("SignedEntryTimestamp"))?;
         let signature = STANDARD.decode(promise).map_err(|_| Malformed("SignedEntryTimestamp"))?;
         let body = STANDARD.decode(raw.payload.body).map_err(|_| Malformed("body"))?;
-        let json: Value = serde_json::from_slice(&body).map_err(|_| Malformed("body"))?;
+        let json = strict(&body).ok_or(Malformed("body"))?;
         let kind = Kind::of(&json)?;
         if kind != Kind::HashedRekord {
             return Err(EvidenceError::LogEntryKind(kind.name().to_owned()));
@@ -134,7 +135,7 @@ pub(super) fn verify_bundled(
 ) -> Result<Option<Timestamp>, EvidenceError> {
     use EvidenceError::MalformedLogEntry as Malformed;
     let body = entry.canonicalized_body.as_bytes();
-    let json: Value = serde_json::from_slice(body).map_err(|_| Malformed("body"))?;
+    let json = strict(body).ok_or(Malformed("body"))?;
     let kind = Kind::of(&json)?;
     let said = (entry.kind_version.kind(), entry.kind_version.version());
     if format!("{} {}", said.0, said.1) != kind.name() {

@@ -9,6 +9,7 @@ mod der;
 mod error;
 mod evidence;
 mod inclusion;
+mod json;
 mod keyless;
 mod log;
 mod provider;

@@ -31,6 +31,12 @@ impl Key {
         Self(SigningKey::from_slice(&scalar).unwrap())
     }
 
+    /// The private key.
+    #[must_use]
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.0
+    }
+
     /// The public key, as `cosign.pub` has it.
     #[must_use]
     pub fn pem(&self) -> String {

@@ -65,6 +65,12 @@ impl TypedKey {
         ]
     }
 
+    /// A key of another kind of label.
+    #[must_use]
+    pub fn of(key: &crate::forge::Key) -> Self {
+        Self::P256(key.signing_key().clone())
+    }
+
     /// The P-256 key of a label.
     #[must_use]
     pub fn p256(label: &str) -> Self {

@@ -1,5 +1,4 @@
-//! Attestations and bundles: checked in full when the settings are read, path and problem exactly, and refused by name
-//! where nothing is wrong with them, because this version cannot verify them.
+//! Attestations: checked in full when the settings are read, path and problem exactly.
 
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
@@ -7,13 +6,10 @@
 
 use serde_json::{Value, json};
 use sigwarden::condition::{ConditionError, SlsaError, SlsaField};
-use sigwarden::registry::KeySourceError;
-use sigwarden::requirement::{DeclaredEntry, DeclaredSet, NonEmpty};
+use sigwarden::requirement::{DeclaredAttestation, SignatureFormat};
 use sigwarden::settings::{Problem, Settings};
 use sigwarden_testkit::Key;
 use sigwarden_testkit::run::{entry, rule, settings};
-
-const ATTESTATIONS: Problem = Problem::NotYet { what: "attestations" };
 
 fn found(settings: &Value) -> (String, Problem, String) {
     match Settings::parse(settings) {
@@ -62,7 +58,7 @@ fn attested(attestation: &Value) -> Value {
 }
 
 #[test]
-fn what_is_wrong_is_said_before_what_cannot_be_verified() {
+fn what_is_wrong_around_an_attestation_is_said() {
     let mut settings = attested(&attestation());
     settings["verifyImages"][0]["attestations"][0]["attestors"] = json!([{"entries": []}]);
     refused(&settings, "verifyImages[0].attestations[0].attestors[0].entries", &Problem::Empty);
@@ -75,23 +71,31 @@ fn what_is_wrong_is_said_before_what_cannot_be_verified() {
     refused(&settings, "verifyImages[0].attestors[0].count", &problem);
 }
 
+/// The attestations of the one rule.
+fn accepted(settings: &Value) -> Vec<DeclaredAttestation> {
+    let parsed = Settings::parse(settings).unwrap_or_else(|error| panic!("{error}"));
+    parsed.rules().iter().flat_map(|rule| rule.attestations.clone()).collect()
+}
+
 #[test]
-fn well_formed_attestations_are_refused_by_name() {
+fn well_formed_attestations_are_read() {
     let at = "verifyImages[0].attestations";
-    assert_eq!(
-        found(&attested(&attestation())).2,
-        format!("{at}: well-formed, but this version cannot verify attestations")
-    );
+    let all = accepted(&attested(&attestation()));
+    let [one] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((one.place.as_str(), one.predicate_type.as_str()), ("attestations[0]", PREDICATE));
+    let places: Vec<&str> = one.attestors.iter().map(|set| set.place.as_str()).collect();
+    assert_eq!(places, ["attestations[0].attestors[0]"]);
+    assert!(one.conditions.is_some() && one.slsa.is_none());
     let older = with(&with(&attestation(), "type", Value::Null), "predicateType", json!(PREDICATE));
     for good in
         [with(&attestation(), "conditions", Value::Null), with(&attestation(), "name", json!("slsa")), older]
     {
-        refused(&attested(&good), at, &ATTESTATIONS);
+        assert_eq!(accepted(&attested(&good)).len(), 1);
     }
     // Alone in a rule as well, which is no rule that asks for nothing.
     let mut alone = attested(&attestation());
     alone["verifyImages"][0].as_object_mut().unwrap().remove("attestors");
-    refused(&alone, at, &ATTESTATIONS);
+    assert_eq!(accepted(&alone).len(), 1);
     alone["verifyImages"][0].as_object_mut().unwrap().remove("attestations");
     refused(&alone, "verifyImages[0].attestors", &Problem::Missing { what: "a rule" });
     // Not by an empty list either.
@@ -142,10 +146,10 @@ fn conditions() {
     refused(&set(json!([{"any": []}])), &format!("{at}[0].any"), &Problem::Empty);
     refused(&set(json!([{"all": []}])), &format!("{at}[0].all"), &Problem::Empty);
     let good = json!({"key": "{{ length(@) }}", "operator": "GreaterThan", "value": 0, "message": "no SBOM"});
-    refused(&condition(&good), "verifyImages[0].attestations", &ATTESTATIONS);
+    assert_eq!(accepted(&condition(&good)).len(), 1);
     let equals = json!({"key": "/a", "operator": "Equals", "value": 1});
     for value in [json!("168h"), json!(true), json!(["a", "b"]), json!("{x}")] {
-        refused(&condition(&with(&equals, "value", value)), "verifyImages[0].attestations", &ATTESTATIONS);
+        assert_eq!(accepted(&condition(&with(&equals, "value", value))).len(), 1);
     }
     let at = format!("{at}[0].any[0]");
     let (path, _, words) = found(&condition(&with(&equals, "value", json!({"a": {"b": {}}}))));
@@ -213,7 +217,7 @@ fn what_is_asked_of_a_provenance() {
     });
     for predicate in [PREDICATE, "https://slsa.dev/provenance/v0.2"] {
         let typed = with(&with(&attestation(), "slsa", full.clone()), "type", json!(predicate));
-        refused(&attested(&typed), "verifyImages[0].attestations", &ATTESTATIONS);
+        assert!(accepted(&attested(&typed)).iter().all(|attestation| attestation.slsa.is_some()));
     }
     let other = with(&with(&attestation(), "slsa", full.clone()), "type", json!("https://cyclonedx.org/bom"));
     let (path, problem, words) = found(&attested(&other));
@@ -238,42 +242,19 @@ fn the_example_of_the_page_is_well_formed() {
     let block = block.replace("attestors: [...]", "attestors: []");
     let mut example: Value = serde_norway::from_str(&block).unwrap();
     example[0]["attestors"] = attestation()["attestors"].clone();
-    refused(&attested(&example[0]), "verifyImages[0].attestations", &ATTESTATIONS);
+    assert_eq!(accepted(&attested(&example[0])).len(), 1);
 }
 
 #[test]
-fn bundles_are_refused_by_name() {
+fn the_format_of_signatures_is_one_of_two_or_either() {
     let mut settings = with_entry(&entry(&Key::new("release")));
-    settings["verifyImages"][0]["type"] = json!("SigstoreBundle");
-    let what = "Sigstore bundles";
-    refused(&settings, "verifyImages[0].type", &Problem::NotYet { what });
-    settings["verifyImages"][0]["type"] = json!("Cosign");
-    Settings::parse(&settings).unwrap();
-}
-
-/// Guards the arm of `DeclaredSet::resolve`: whatever reads the settings, nothing meets such an entry.
-#[test]
-fn rule_01_what_cannot_be_verified_is_met_by_nothing() {
-    let key = Settings::parse(&with_entry(&entry(&Key::new("release")))).unwrap();
-    let key = key
-        .rules()
-        .iter()
-        .next()
-        .unwrap()
-        .attestors
-        .iter()
-        .next()
-        .unwrap()
-        .entries
-        .iter()
-        .next()
-        .unwrap()
-        .clone();
-    let resolve = |entries, count| {
-        let set = DeclaredSet { place: String::new(), count, entries: NonEmpty::new(entries).unwrap() };
-        set.resolve(&mut |_| Err(KeySourceError::TooFewKeys)).map(|set| set.required())
+    let format = |settings: &Value| {
+        let parsed = Settings::parse(settings).unwrap();
+        parsed.rules().iter().map(|rule| rule.format).collect::<Vec<_>>()
     };
-    assert_eq!(resolve(vec![key.clone()], Some(1)), Ok(1));
-    assert_eq!(resolve(vec![key, DeclaredEntry::Unverifiable], Some(1)), Err(KeySourceError::TooFewKeys));
-    assert_eq!(resolve(vec![DeclaredEntry::Unverifiable], None), Err(KeySourceError::TooFewKeys));
+    assert_eq!(format(&settings), [SignatureFormat::Any]);
+    settings["verifyImages"][0]["type"] = json!("SigstoreBundle");
+    assert_eq!(format(&settings), [SignatureFormat::SigstoreBundle]);
+    settings["verifyImages"][0]["type"] = json!("Cosign");
+    assert_eq!(format(&settings), [SignatureFormat::Cosign]);
 }
