@@ -23,8 +23,8 @@ PARTS=(attached_by_cosign in_one_go elsewhere several_signers not_this_image occ
   of_cosign_2_logged an_index of_running_pods usage_errors as_written predicate_types)
 [ $# = 0 ] || PARTS=("$@")
 
-# Whether the module reads carriers. Until it does, it is not asked, unless this is set.
-POLICY_READS_CARRIERS=${POLICY_READS_CARRIERS:-}
+# Whether the module is asked as well; set it empty to look at the other tools only.
+POLICY_READS_CARRIERS=${POLICY_READS_CARRIERS-1}
 
 # policy_accepts TITLE IMAGE SETTINGS, policy_rejects TITLE IMAGE SETTINGS [REASON]: the policy's own verdict.
 policy_accepts() {

@@ -232,7 +232,7 @@ fn both_formats_add_up_for_an_untyped_rule() {
     let decide_with = |bundles: Option<Vec<Value>>| {
         let mut registry = FakeRegistry::new();
         let digest = registry.push(APP);
-        registry.attach(APP, &digest, forge::manifest(&[layer.clone()]));
+        registry.attach(APP, &digest, forge::manifest(std::slice::from_ref(&layer)));
         if let Some(bundles) = bundles {
             registry.carry(APP, &digest, Carried::Signatures, &bundles);
         }

@@ -268,7 +268,7 @@ fn identities_are_what_their_documentation_says() {
     // Of several, all must have signed.
     let both = item("keyless: [{issuer: a, subject: b@example.com}, {issuer: a, subject: c@example.com}]");
     assert_eq!(asked(&both).len(), 2);
-    assert_eq!(accepted(&both).rules().iter().next().unwrap().attestors.iter().next().unwrap().count, None);
+    assert_eq!(accepted(&both).rules().iter().next().unwrap().attestors.first().unwrap().count, None);
 }
 
 #[test]

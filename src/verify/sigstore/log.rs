@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 use sigstore_verify::types::{Sha256Hash, SignatureBytes, TransparencyLogEntry};
 
 use super::certificate::time;
