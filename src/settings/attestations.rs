@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(Operator::ALL.map(|(name, _)| name), OPERATORS);
     }
 
-    /// The attestations parsed; whoever attested cannot be verified yet, which is not asked here.
+    /// The attestations parsed.
     fn parsed(attestations: &Value) -> Vec<DeclaredAttestation> {
         let notes = Notes::default();
         let context = Context { rule: "settings", repository: None, trust: Trust::built_in() };
