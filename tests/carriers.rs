@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 use sigwarden::attached::{Carried, CarrierError};
+use sigwarden::limits::MAX_CARRIER_BYTES;
 use sigwarden::registry::RegistryError;
 use sigwarden::verdict::Reason;
 use sigwarden::verify::Unmet;
@@ -290,6 +291,14 @@ fn what_is_no_carrier_decides_nothing() {
         assert_eq!(answer.code, Some(503));
     }
     assert_eq!(reason(&with("/config", json!([]))), &Reason::NoSignature { cosign_3: false });
+    // One that is too long is not read at all, and the limit is named.
+    let mut registry = FakeRegistry::new();
+    registry.push(APP);
+    registry.answer_bytes("config", &tag, vec![b' '; MAX_CARRIER_BYTES + 1]);
+    let answer = decide(&settings, &pod(APP), &registry);
+    assert_eq!(reason(&answer), &Reason::Registry(RegistryError::TooLong { limit: MAX_CARRIER_BYTES }));
+    assert_eq!(answer.code, Some(503));
+    assert!(answer.message.contains("longer than 17825792 bytes"), "{}", answer.message);
     // A carrier of something that is no bundle: read, and it signs nothing.
     refused(&with("/config", json!({"not": "a bundle"})), "none for this image");
 }
