@@ -162,9 +162,10 @@ trusted-root: ## Take over the public-good trust root of the sigstore-trust-root
 	@hack/trusted-root.sh
 
 .PHONY: bench
-bench: policy.wasm ## Measure decisions, as multiples of one native P-256 verification in the same run
+bench: policy.wasm ## Measure decisions, as multiples of one native P-256 verification in the same run, and memory
 	@$(call say,measuring (the first build takes some minutes))
 	cargo run --quiet --locked -p sigwarden-host --example bench -- policy.wasm
+	cargo run --quiet --locked -p sigwarden-host --example memory -- policy.wasm
 
 .PHONY: fixtures
 fixtures: policy.wasm host ## Record the examples anew with real cosign

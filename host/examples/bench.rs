@@ -13,24 +13,23 @@ use std::time::{Duration, Instant};
 
 #[path = "../tests/support/guest.rs"]
 mod guest;
+#[path = "support/sbom.rs"]
+mod sbom;
 
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde_json::{Value, json};
-use sigwarden::attached::Carried;
 use sigwarden_host::Policy;
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
 use sigwarden_testkit::run::{rule, settings};
 use sigwarden_testkit::sigstore::Sigstore;
-use sigwarden_testkit::sigstore::dsse::Statement;
 use sigwarden_testkit::sigstore::leaf::Leaf;
-use sigwarden_testkit::sigstore::signer::{Evidence, Signer};
 use sigwarden_testkit::{FakeRegistry, How, Key, TypedKey};
 
-const APP: &str = "r.example.com/acme/app:1";
+use sbom::APP;
+
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const SUBJECT: &str = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main";
-const SBOM: &str = "https://cyclonedx.org/bom";
 /// The first of January 2025.
 const SIGNED: i64 = 1_735_689_600;
 
@@ -53,6 +52,7 @@ fn main() {
     println!("one native P-256 verification (ring): {:.1} us", micros(native));
 
     let sigstore = Sigstore::new("bench", SIGNED);
+    let (sbom_wanted, with_sbom, _) = sbom::scene(10_000);
     for (name, settings, registry) in [
         (
             "an image that no rule names",
@@ -65,7 +65,7 @@ fn main() {
             by_key(),
         ),
         ("an image signed keyless", keyless(&sigstore), by_identity(&sigstore)),
-        ("an image with an SBOM of 10,000 components", sbom_wanted(&sigstore), with_sbom(&sigstore)),
+        ("an image with an SBOM of 10,000 components", sbom_wanted, with_sbom),
     ] {
         let request = pod(APP);
         let took = best(rounds, || {
@@ -91,48 +91,6 @@ fn by_identity(sigstore: &Sigstore) -> FakeRegistry {
     let signed = sigstore.sign(&Leaf::uri(SUBJECT, ISSUER, SIGNED), &payload, SIGNED + 60);
     registry.attach(APP, &digest, manifest(&[signed.layer()]));
     registry
-}
-
-/// As `trivy` and `syft` write them, without what no condition looks at.
-fn with_sbom(sigstore: &Sigstore) -> FakeRegistry {
-    let components: Vec<Value> = (0..10_000)
-        .map(|index| {
-            json!({
-                "bom-ref": format!("pkg:deb/debian/package-{index}@1.2.{index}?arch=amd64&distro=debian-12"),
-                "type": "library",
-                "name": format!("package-{index}"),
-                "version": format!("1.2.{index}"),
-                "licenses": [{"license": {"id": "Apache-2.0"}}],
-                "purl": format!("pkg:deb/debian/package-{index}@1.2.{index}?arch=amd64&distro=debian-12"),
-                "properties": [{"name": "aquasecurity:trivy:PkgType", "value": "debian"}],
-            })
-        })
-        .collect();
-    let mut registry = FakeRegistry::new();
-    let digest = registry.push(APP);
-    let predicate = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components});
-    let statement = Statement::about(&digest, SBOM, predicate).to_json();
-    println!("the statement of the SBOM has {} bytes", statement.len());
-    let bundle =
-        sigstore.attest(&Signer::Key(TypedKey::p256("scanner")), &statement, Evidence::Proof, SIGNED + 60);
-    registry.carry(APP, &digest, Carried::Attestations(SBOM), &[bundle.to_value()]);
-    registry
-}
-
-fn sbom_wanted(sigstore: &Sigstore) -> Value {
-    let mut settings = settings(&[json!({
-        "imageReferences": ["r.example.com/*"],
-        "attestations": [{
-            "type": SBOM,
-            "attestors": [{"entries": [{"keys": {"publicKeys": TypedKey::p256("scanner").pem()}}]}],
-            "conditions": [{"all": [
-                {"key": "{{ components[].licenses[].license.id }}", "operator": "AllNotIn", "value": ["AGPL-3.0"]},
-                {"key": "{{ length(components) }}", "operator": "GreaterThan", "value": 9999},
-            ]}],
-        }],
-    })]);
-    settings["trustRoot"] = serde_json::from_str(&sigstore.trusted_root_json()).unwrap();
-    settings
 }
 
 fn keyless(sigstore: &Sigstore) -> Value {
