@@ -12,8 +12,8 @@ use crate::rules::{self, Binding};
 use crate::settings::{Settings, UnmatchedImages};
 use crate::verdict::{Accepted, Change, Denied, Failure, ImageOutcome, Outcome, Reason, Verdict};
 use crate::verify::{
-    Attached, Bundles, Met, Question, ReadBundles, RuleProof, Unmet, VerifiedImage, VerifiedSignature,
-    VerifiedStatement, Verifier,
+    Attached, Bundles, Met, Question, RuleProof, Unmet, VerifiedImage, VerifiedSignature, VerifiedStatement,
+    Verifier,
 };
 use crate::workload::{self, AdmissionRequest, ImageSite, Workload};
 
@@ -198,7 +198,7 @@ impl Evaluation<'_> {
         for wanted in &rule.attestations {
             attestations.push(self.attestation(rule, wanted, image)?);
         }
-        RuleProof::new(&rule.name, image, signatures, attestations).ok_or(Reason::Incomplete)
+        RuleProof::new(rule, image, signatures, attestations).ok_or(Reason::Incomplete)
     }
 
     fn resolved(&mut self, sets: &[DeclaredSet]) -> Result<Vec<AttestorSet>, Reason> {
@@ -270,8 +270,12 @@ impl Evaluation<'_> {
     ) -> Result<Bundles, Reason> {
         let mut bundles = Bundles::new();
         for kept_in in kept_in(sets) {
+            // What is known already is asked again without a call, and takes time all the same.
+            if self.registry.is_overdue() {
+                return Err(RegistryError::OutOfTime(self.settings.evaluation_budget()).into());
+            }
             match self.registry.bundles(image, carried, kept_in) {
-                Ok(carrier) => drop(bundles.insert(kept_in.cloned(), ReadBundles::of(&carrier))),
+                Ok(read) => drop(bundles.insert(kept_in.cloned(), read)),
                 Err(RegistryError::NoSuchManifest | RegistryError::Carrier(CarrierError::Empty)) => {}
                 Err(error) => return Err(error.into()),
             }

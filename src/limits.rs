@@ -108,11 +108,18 @@ pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of a bundle carrier as the host hands it over, with its manifest.
 pub const MAX_CARRIER_BYTES: usize = MAX_BUNDLE_BYTES + 1024 * 1024;
 
+/// Commas in a carrier, so values of its JSON, which take some ten times their bytes once parsed. A bundle has some
+/// hundred: what is long in it is base64.
+pub const MAX_CARRIER_COMMAS: usize = 100_000;
+
 /// Bundles of one carrier: one for each signer, and old ones beside new.
 pub const MAX_BUNDLES: usize = 100;
 
 /// Log entries of a bundle: cosign and the other clients write one for each log they use, one or two.
 pub const MAX_LOG_ENTRIES: usize = 8;
+
+/// Signatures of a checkpoint: the log's own, and those of its witnesses, of which Rekor v2 asks some.
+pub const MAX_CHECKPOINT_SIGNATURES: usize = 16;
 
 /// Timestamps of a bundle: one for each authority that is used.
 pub const MAX_TIMESTAMPS: usize = 8;

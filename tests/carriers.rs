@@ -318,3 +318,35 @@ fn a_referrers_tag_is_named() {
     assert_eq!(reason(&answer), &Reason::NoSignature { cosign_3: true });
     refused(&answer, "cosign 3's format");
 }
+
+/// What whoever can push may write without a signature is bounded before it costs anything.
+#[test]
+fn what_nobody_signed_costs_little() {
+    let settings = wanting(&json!([keys("release")]), &json!({}));
+    let good = bundle(&by_key("release"), &Statement::signature_of(&hex()));
+    let with = |pointer: &str, change: &dyn Fn(&mut Value)| {
+        let mut changed = good.clone();
+        change(changed.pointer_mut(pointer).unwrap());
+        signed(&settings, vec![changed])
+    };
+    // Signatures of a checkpoint, as many as the limit and one more.
+    let repeat = |times: usize| {
+        move |text: &mut Value| {
+            let (note, line) = text.as_str().unwrap().trim_end().rsplit_once('\n').unwrap();
+            *text = format!("{note}\n{}", format!("{line}\n").repeat(times)).into();
+        }
+    };
+    let checkpoint = "/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope";
+    accepted(&with(checkpoint, &repeat(16)));
+    refused(&with(checkpoint, &repeat(17)), "checkpoint");
+    // A timestamp that would take long to read.
+    let long = with("/verificationMaterial", &|material| {
+        use base64::Engine as _;
+        let long = base64::engine::general_purpose::STANDARD.encode(vec![0x31; 40 * 1024]);
+        material["timestampVerificationData"] = json!({"rfc3161Timestamps": [{"signedTimestamp": long}]});
+    });
+    refused(&long, "timestamp is malformed");
+    // A carrier of very many values.
+    let answer = signed(&settings, vec![json!({"x": vec![0; 100_001]})]);
+    assert_eq!(reason(&answer), &Reason::Registry(RegistryError::Carrier(CarrierError::NotACarrier)));
+}

@@ -4,10 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "the tests' own values")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sigwarden::settings::{Problem, Settings};
 use sigwarden::time::Time;
 use sigwarden::verdict::Reason;
-use sigwarden::verify::{CertificateError, EvidenceError, Shortfall, SignatureError, Signer, Unmet};
+use sigwarden::verify::{
+    CertificateError, EvidenceError, Shortfall, SignatureError, Signer, TrustRootError, Unmet,
+};
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
 use sigwarden_testkit::run::settings;
@@ -532,4 +537,25 @@ fn proven(answer: &Answer) -> Option<Time> {
     let (_, image) = &accepted.images()[0];
     let sigwarden::verdict::Outcome::Verified(verified) = &image.outcome else { panic!("{answer:?}") };
     verified.proofs()[0].signatures()[0].proven_time()
+}
+
+/// Rule 2, of authorities: whoever holds an ordinary certificate that stands among the roots would certify anybody.
+#[test]
+fn only_authorities_certify() {
+    let holder = sigstore().certify(&Leaf::email("jane@example.com", ISSUER, ISSUED));
+    let mut entry = keyless();
+    entry["roots"] = json!(format!("{}{}", holder.pem(), sigstore().fulcio.chain_pem()));
+    let settings = wanting(&json!([{"keyless": entry}]));
+    let error = Settings::parse(&settings).unwrap_err();
+    assert_eq!(error.path(), "verifyImages[0].attestors[0].entries[0].keyless.roots");
+    assert_eq!(error.problem(), &Problem::TrustRoot(TrustRootError::NoAuthority));
+    // Of a trust root as well, which is looked into when the policy is deployed, and when it is used.
+    let mut settings = wanting(&json!([{"keyless": keyless()}]));
+    let chain =
+        settings["trustRoot"]["certificateAuthorities"][0]["certChain"]["certificates"].as_array_mut();
+    chain.unwrap().push(json!({"rawBytes": STANDARD.encode(&holder.der)}));
+    let error = Settings::from_json(settings.to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.problem(), &Problem::TrustRoot(TrustRootError::NoAuthority));
+    let answer = one(&settings, |p| sigstore().sign(&leaf(), p, LOGGED));
+    assert_eq!(evidence(&answer), EvidenceError::TrustRoot(TrustRootError::NoAuthority));
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::image::{ImageDigest, hex};
-use crate::limits::MAX_BUNDLES;
+use crate::limits::{MAX_BUNDLES, MAX_CARRIER_COMMAS};
 
 /// The bundles of a carrier, not looked into.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,9 @@ const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
 
 impl BundleCarrier {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, CarrierError> {
+        if json.iter().filter(|byte| **byte == b',').count() > MAX_CARRIER_COMMAS {
+            return Err(CarrierError::NotACarrier);
+        }
         let answer: Answer = serde_json::from_slice(json).map_err(|_| CarrierError::NotACarrier)?;
         if !answer.manifest.config.media_type.starts_with(BUNDLE) {
             return Err(CarrierError::NotACarrier);

@@ -88,9 +88,6 @@ impl From<HostError> for RegistryError {
             "code: 403",
         ]) {
             Self::NotAuthorised(line)
-        } else if says(&["manifest unknown", "manifest not found", "name unknown", "not found", "code: 404"])
-        {
-            Self::NoSuchManifest
         } else if says(&[
             "error sending request",
             "connection",
@@ -99,7 +96,11 @@ impl From<HostError> for RegistryError {
             "dns error",
             "unreachable",
         ]) {
+            // Before what is not there: a host that cannot be resolved is "not found" as well.
             Self::Unreachable(line)
+        } else if says(&["manifest unknown", "manifest not found", "name unknown", "not found", "code: 404"])
+        {
+            Self::NoSuchManifest
         } else {
             Self::Other(line)
         }

@@ -9,6 +9,7 @@ mod keys;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde::Deserialize;
 
@@ -25,7 +26,7 @@ use crate::image::{ImageDigest, ImageReference, Repository, ResolvedImage};
 use crate::limits::{MAX_CARRIER_BYTES, MAX_DIGEST_ANSWER_BYTES, MAX_MANIFEST_BYTES};
 use crate::requirement::{KeySource, KeySourceKind};
 use crate::time::Time;
-use crate::verify::PublicKey;
+use crate::verify::{PublicKey, ReadBundles};
 
 /// The host's operations on images that we use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,8 @@ pub struct Registry<'h> {
     port: Port<'h>,
     digests: Memo<String, ImageDigest, RegistryError>,
     signatures: Memo<String, SignatureManifest, RegistryError>,
-    carriers: Memo<String, BundleCarrier, RegistryError>,
+    carriers: Memo<String, Rc<ReadBundles>, RegistryError>,
+    referrers: Memo<String, bool, RegistryError>,
     children: Memo<String, Option<Vec<ImageDigest>>, RegistryError>,
     keys: Memo<KeySource, Vec<PublicKey>, KeySourceError>,
 }
@@ -88,6 +90,7 @@ impl<'h> Registry<'h> {
             digests: Memo::new(),
             signatures: Memo::new(),
             carriers: Memo::new(),
+            referrers: Memo::new(),
             children: Memo::new(),
             keys: Memo::new(),
         }
@@ -156,12 +159,12 @@ impl<'h> Registry<'h> {
         image: &ResolvedImage,
         carried: Carried<'_>,
         kept_in: Option<&Repository>,
-    ) -> Result<BundleCarrier, RegistryError> {
+    ) -> Result<Rc<ReadBundles>, RegistryError> {
         let asked = format!("{}:{}", kept_in.unwrap_or(image.repository()), carried.tag(image.digest()));
         let port = self.port;
         remember(&mut self.carriers, asked.clone(), || {
             let answer = port.ask(Operation::ManifestAndConfig, &asked, MAX_CARRIER_BYTES)?;
-            Ok(BundleCarrier::parse(&answer)?)
+            Ok(Rc::new(ReadBundles::of(&BundleCarrier::parse(&answer)?)))
         })
     }
 
@@ -169,7 +172,11 @@ impl<'h> Registry<'h> {
     /// way: what cosign 3 signs by default. Errors are no.
     pub fn has_referrers(&mut self, image: &ResolvedImage) -> bool {
         let asked = format!("{}:sha256-{}", image.repository(), image.digest().hex());
-        self.port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES).is_ok()
+        let port = self.port;
+        let known = remember(&mut self.referrers, asked.clone(), || {
+            Ok(port.ask(Operation::Manifest, &asked, MAX_MANIFEST_BYTES).is_ok())
+        });
+        known.unwrap_or(false)
     }
 
     /// The images of an index, or nothing where the image is no index.

@@ -78,6 +78,7 @@ pub(super) fn evidence(
         let part = match &error {
             TrustRootError::NoSuchLog(_) => ".rekor.url",
             TrustRootError::NamelessLog => ".rekor.pubkey",
+            TrustRootError::NoAuthority => ".roots",
             TrustRootError::Json(_)
             | TrustRootError::Certificate(_)
             | TrustRootError::Content(_)

@@ -23,20 +23,25 @@ pub struct VerifiedImage {
 }
 
 impl RuleProof {
-    /// A rule met by these signatures and attestations. `None` where there are none, or one is for another image.
+    /// A rule met by these signatures and attestations. `None` where a part that it asks for is not there, or one is for
+    /// another image.
     #[must_use]
     pub fn new(
-        rule: &RuleName,
+        rule: &Rule,
         image: &ResolvedImage,
         signatures: Met<VerifiedSignature>,
         attestations: Vec<Met<VerifiedStatement>>,
     ) -> Option<Self> {
         let signatures = signatures.into_inner();
+        // Each part that the rule asks for is there, and is not empty.
+        let all_parts = signatures.is_empty() == rule.attestors.is_empty()
+            && attestations.len() == rule.attestations.len()
+            && !attestations.iter().any(Met::is_empty);
         let attestations: Vec<_> = attestations.into_iter().flat_map(Met::into_inner).collect();
         let all_for_this = signatures.iter().all(|signature| signature.digest() == image.digest())
             && attestations.iter().all(|attestation| attestation.digest() == image.digest());
-        let proven = all_for_this && !(signatures.is_empty() && attestations.is_empty());
-        proven.then(|| Self { image: image.clone(), rule: rule.clone(), signatures, attestations })
+        let proven = all_for_this && all_parts && !(signatures.is_empty() && attestations.is_empty());
+        proven.then(|| Self { image: image.clone(), rule: rule.name.clone(), signatures, attestations })
     }
 
     /// A rule met by an index, because it is met by each image in it. `None` where an image has no proof,

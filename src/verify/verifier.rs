@@ -1,6 +1,7 @@
 //! Whether the signatures attached to an image meet a rule.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use thiserror::Error;
 
@@ -26,7 +27,7 @@ use crate::time::Time;
 pub type Attached = BTreeMap<Option<Repository>, SignatureManifest>;
 
 /// The bundles of an image, by where they are kept.
-pub type Bundles = BTreeMap<Option<Repository>, ReadBundles>;
+pub type Bundles = BTreeMap<Option<Repository>, Rc<ReadBundles>>;
 
 /// The bundles of one carrier, as far as they can be read.
 #[derive(Debug, Default)]
@@ -521,6 +522,10 @@ impl ReadBundles {
 }
 
 impl<T> Met<T> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn into_inner(self) -> Vec<T> {
         self.0
     }

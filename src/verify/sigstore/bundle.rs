@@ -16,7 +16,8 @@ use super::record::Logged;
 use super::trust::Built;
 use super::{log, timestamp};
 use crate::limits::{
-    MAX_BUNDLE_BYTES, MAX_CERTIFICATES, MAX_LOG_ENTRIES, MAX_SIGNATURE_CHARS, MAX_TIMESTAMPS,
+    MAX_ATTACHED_CERTIFICATES, MAX_BUNDLE_BYTES, MAX_CERTIFICATES, MAX_LOG_ENTRIES, MAX_SIGNATURE_CHARS,
+    MAX_TIMESTAMPS,
 };
 use crate::text::Shown;
 
@@ -160,6 +161,9 @@ impl UnverifiedBundle {
             }
             Material::PublicKey(_) | _ => Vec::new(),
         };
+        if ders.len() > MAX_ATTACHED_CERTIFICATES.saturating_add(1) {
+            return Err(EvidenceError::LongChain);
+        }
         let mut certificates = ders.into_iter().map(Certificate::parse);
         let leaf = certificates.next().ok_or(EvidenceError::NoCertificate)??;
         SigningCertificate::new(leaf, certificates.collect::<Result<_, _>>()?)

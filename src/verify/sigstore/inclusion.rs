@@ -8,7 +8,7 @@ use sigstore_verify::types::TransparencyLogEntry;
 use super::error::EvidenceError;
 use super::record::Kind;
 use super::trust::Built;
-use crate::limits::MAX_PROOF_HASHES;
+use crate::limits::{MAX_CHECKPOINT_SIGNATURES, MAX_PROOF_HASHES};
 
 /// Verifies that the entry is in a tree that a log of the trust root signed; `None` where it has no proof.
 pub(super) fn verify(
@@ -20,6 +20,10 @@ pub(super) fn verify(
     let proof = entry.inclusion_proof.as_ref()?;
     Some((|| {
         let checkpoint = proof.checkpoint.checkpoint().ok_or(EvidenceError::Checkpoint)?;
+        // Each costs a verification, and whoever made the bundle wrote them.
+        if checkpoint.signatures().len() > MAX_CHECKPOINT_SIGNATURES {
+            return Err(EvidenceError::Checkpoint);
+        }
         if proof.hashes.len() > MAX_PROOF_HASHES {
             return Err(EvidenceError::InclusionProof);
         }

@@ -134,6 +134,9 @@ pub(super) fn verify_bundled(
 ) -> Result<Option<Timestamp>, EvidenceError> {
     use EvidenceError::MalformedLogEntry as Malformed;
     let body = entry.canonicalized_body.as_bytes();
+    if body.len() > MAX_LOG_ENTRY_CHARS {
+        return Err(Malformed("length"));
+    }
     let json = strict(body).ok_or(Malformed("body"))?;
     let kind = Kind::of(&json)?;
     let said = (entry.kind_version.kind(), entry.kind_version.version());

@@ -53,6 +53,10 @@ impl CryptoProvider for RustCrypto {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<()> {
+        // Ed25519 signs the message, which is remembered above; a digest is another thing.
+        if hash_of(scheme)?.is_none() {
+            return Err(unsupported(scheme));
+        }
         remembered(scheme, key, digest, signature, || verify(scheme, key, digest, signature))
     }
 }

@@ -62,6 +62,12 @@ pub enum TrustRootError {
     /// A key, a log's identifier or a window in it cannot be used.
     #[error("{}", Shown(.0))]
     Content(String),
+    /// A certificate among those of an authority that may not issue certificates: its holder could then certify
+    /// anybody.
+    #[error(
+        "one of its certificate authorities' certificates is none of an authority (`CA:TRUE`, `keyCertSign`)"
+    )]
+    NoAuthority,
     /// Nobody in it certifies, logs or timestamps.
     #[error("it names no authority and no log: nothing could be verified with it")]
     Empty,
@@ -131,6 +137,9 @@ impl TrustRoot {
         if let Some(roots) = &own.roots {
             let certificates =
                 roots.iter().map(|der| Certificate::parse(der)).collect::<Result<Vec<_>, _>>()?;
+            if !certificates.iter().all(Certificate::issues_certificates) {
+                return Err(TrustRootError::NoAuthority);
+            }
             let authorities =
                 certificates.iter().map(|one| authority(&upwards(one, &certificates))).collect();
             fields.insert("certificateAuthorities".to_owned(), authorities);
@@ -184,7 +193,12 @@ impl Built {
         for authority in &mut root.certificate_authorities {
             let mut window = authority.valid_for;
             for entry in &authority.cert_chain.certificates {
-                window = Some(narrowed(window, &Certificate::parse(entry.raw_bytes.as_bytes())?));
+                let certificate = Certificate::parse(entry.raw_bytes.as_bytes())?;
+                // Nor does it ask whether an anchor may issue certificates: anybody's would do.
+                if !certificate.issues_certificates() {
+                    return Err(TrustRootError::NoAuthority);
+                }
+                window = Some(narrowed(window, &certificate));
             }
             authority.valid_for = window;
         }
