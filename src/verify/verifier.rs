@@ -61,7 +61,10 @@ pub struct Question<'q> {
 }
 
 /// Why a rule is not met.
-#[expect(clippy::large_enum_variant, reason = "there is one of them for a rule that is not met")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "there is one of them for a rule that is not met")
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unmet {
     /// The signatures do not suffice: a rejection.
