@@ -116,6 +116,22 @@ docs: ## Build the API documentation; a broken link is an error
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
 	  cargo doc --workspace --locked --no-deps --document-private-items
 
+# The pages of the documentation as a site. Neither program needs to be fast, so they are compiled without optimisation.
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(TOOLS)/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+HYPERLINK_VERSION := 0.3.2
+HYPERLINK := $(TOOLS)/hyperlink-$(HYPERLINK_VERSION)/bin/hyperlink
+
+.PHONY: book
+book: $(MDBOOK) $(HYPERLINK) ## Build the documentation as a site, in target/book/html; a broken link is an error
+	hack/book.sh "$(MDBOOK)" "$(HYPERLINK)"
+
+$(MDBOOK) $(HYPERLINK):
+	@$(call say,installing $(@F) into target/tools (about a minute))
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --profile dev --root "$(@D)/.." --target-dir "$(TOOLS)/$(@F)" \
+	  $(if $(filter mdbook,$(@F)),--no-default-features --features search --version $(MDBOOK_VERSION),--version $(HYPERLINK_VERSION)) $(@F)
+	@rm -rf "$(TOOLS)/$(@F)"
+
 .PHONY: size
 size: policy.wasm ## Check the module's size, imports, exports, host calls and metadata
 	@$(call say,checking the module)
