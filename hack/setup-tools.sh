@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts the tools that make fixtures and live tests into target/tools/bin, without installing anything:
 #
-#   hack/setup-tools.sh [cosign2 cosign3 crane oras registry bats]      (default: all)
+#   hack/setup-tools.sh [cosign2 cosign3 crane oras registry bats promtool]      (default: all)
 #
 # A tool that is there already, or on the PATH in the right version, is taken as it is; else Debian's package is
 # unpacked. The suites are tried in order until one has the version and its build runs here.
@@ -21,7 +21,8 @@ describe() {
     oras) echo oras 1. usr/bin/oras version . trixie forky sid ;;
     registry) echo docker-registry 2.8 usr/bin/docker-registry --version 'v?2\.8' bookworm trixie forky sid ;;
     bats) echo bats 1. usr/bin/bats --version 'Bats.1' bookworm trixie forky sid ;;
-    *) die "$1: not one of cosign2 cosign3 crane oras registry bats" ;;
+    promtool) echo promtool 2. usr/bin/promtool --version 'promtool,.version.[23]' trixie ;;
+    *) die "$1: not one of cosign2 cosign3 crane oras registry bats promtool" ;;
   esac
 }
 
@@ -53,7 +54,7 @@ install_tool() {
   die "cannot get $tool: install $package ${prefix%.} and put ${program##*/} on the PATH"
 }
 
-[ $# -gt 0 ] || set -- cosign2 cosign3 crane oras registry bats
+[ $# -gt 0 ] || set -- cosign2 cosign3 crane oras registry bats promtool
 for tool in "$@"; do
   install_tool "$tool"
 done
