@@ -162,6 +162,7 @@ live-tests: annotated-policy.wasm host ## Sign fresh images with cosign 2 and 3 
 	hack/live-tests.sh
 	hack/publish-tests.sh
 	hack/push-tests.sh
+	hack/tutorial-tests.sh
 
 # The cases are not part of this repository: SIGWARDEN_TESTDATA says where they are.
 CONFORMANCE := $(TARGET_DIR)/$(WASM_TARGET)/release/sigwarden_conformance.wasm

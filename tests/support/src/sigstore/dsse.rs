@@ -94,6 +94,25 @@ impl Envelope {
         envelope
     }
 
+    /// An envelope that somebody else has signed.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn read(envelope: &Value) -> Self {
+        let bytes = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
+        Self {
+            payload_type: envelope["payloadType"].as_str().unwrap().to_owned(),
+            payload: bytes(&envelope["payload"]),
+            signatures: envelope["signatures"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|each| bytes(&each["sig"]))
+                .collect(),
+        }
+    }
+
     /// Adds a signature.
     pub fn sign(&mut self, by: &TypedKey) {
         self.signatures.push(by.sign(&self.pae(), usual_hash(by)));

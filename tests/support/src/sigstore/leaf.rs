@@ -59,6 +59,8 @@ pub enum Scts {
 pub struct Leaf {
     /// The signer's key.
     pub key: TypedKey,
+    /// The SubjectPublicKeyInfo (DER) of a signer who keeps the private key; it takes the place of the key's.
+    pub spki: Option<Vec<u8>>,
     /// The names.
     pub sans: Vec<San>,
     /// The OIDC issuer (`.8`).
@@ -137,6 +139,7 @@ impl Leaf {
         let label = format!("{san:?} by {issuer} at {not_before}");
         Self {
             key: TypedKey::p256(&label),
+            spki: None,
             sans: vec![san],
             issuer: Some(issuer.to_owned()),
             issuer_v1: Some(issuer.to_owned()),
@@ -237,7 +240,7 @@ impl Sigstore {
 impl Leaf {
     /// The certificate without its timestamps.
     pub(super) fn certificate(&self, issuer: &Authority) -> Certificate {
-        let spki = self.key.spki();
+        let spki = self.spki.clone().unwrap_or_else(|| self.key.spki());
         // digitalSignature
         let mut extensions = vec![Extension::new("2.5.29.15", true, vec![3, 2, 7, 0x80])];
         if !self.usages.is_empty() {
