@@ -1,27 +1,20 @@
 //! Annotations: a payload cannot be read, only rebuilt, so what a signature may carry must be written in the
 //! settings, and its bytes must be those that Go writes.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 
 use serde_json::{Map, Value, json};
 use sigwarden::payload::PayloadError;
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::Reason;
-use sigwarden::verify::{Shortfall, Unmet};
+use sigwarden::verify::Unmet;
 use sigwarden_testkit::forge::{self, manifest, payload};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::{entry, rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
+use sigwarden_testkit::run::{APP, REPOSITORY, entry, reason, release, rule, settings, shortfall};
+use sigwarden_testkit::{Answer, FakeRegistry, Key, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
 /// Bytes of a payload for [`APP`] without annotations.
 const BARE: u64 = 238;
-
-fn release() -> Key {
-    Key::new("release")
-}
 
 /// Settings whose one entry requires and knows some annotations; `null` for a field that is not written.
 fn with(required: Value, known: Value) -> Value {
@@ -48,16 +41,6 @@ fn registry(optionals: &[&str]) -> FakeRegistry {
     let layers: Vec<Value> = optionals.iter().map(|optional| layer(&release(), &digest, optional)).collect();
     registry.attach(APP, &digest, manifest(&layers));
     registry
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
-}
-
-fn shortfall(answer: &Answer) -> &Shortfall {
-    let Reason::Unmet(Unmet::Shortfall(shortfall)) = reason(answer) else { panic!("{answer:?}") };
-    shortfall
 }
 
 fn by(answer: &Answer) -> &str {

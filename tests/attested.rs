@@ -8,17 +8,11 @@ use sigwarden::verdict::Reason;
 use sigwarden::verify::{AttachedSignatures, Unmet};
 use sigwarden_testkit::forge::{layer, manifest, signed};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::{rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
+use sigwarden_testkit::run::{APP, REPOSITORY, release, rule, settings};
+use sigwarden_testkit::{Answer, FakeRegistry, decide, failures};
 
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
 /// The media type of a layer of cosign's `.att` format.
 const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
-
-fn release() -> Key {
-    Key::new("release")
-}
 
 fn with_layer(make: impl FnOnce(&str) -> serde_json::Value) -> Answer {
     let mut registry = FakeRegistry::new();

@@ -12,17 +12,13 @@ use sigwarden::requirement::RuleName;
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::{Outcome, Reason, Verdict, event};
 use sigwarden::workload::AdmissionRequest;
-use sigwarden_testkit::fake_registry::{canonical, signature_tag};
+use sigwarden_testkit::fake_registry::{canonical, pinned, signature_tag};
 use sigwarden_testkit::forge;
 use sigwarden_testkit::objects::{pod, pod_of};
-use sigwarden_testkit::run::{rule, settings};
+use sigwarden_testkit::run::{APP, NO_SIGNATURE, rule, settings};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
-const APP: &str = "r.example.com/acme/app:1";
 const UNSIGNED: &str = "r.example.com/acme/unsigned:1";
-const HELP: &str = "no signature this policy can read. Unsigned, or signed in cosign 3's default format: sign \
-                    with --new-bundle-format=false --use-signing-config=false, or publish a carrier: \
-                    https://github.com/sigwarden/sigwarden#cosign-3";
 
 /// A rule that only audits, called `audit`.
 fn auditing(key: &Key) -> Value {
@@ -47,10 +43,6 @@ fn registry() -> FakeRegistry {
 
 fn short(image: &str) -> String {
     format!("{}…", forge::hex_digest(image.as_bytes()).chars().take(7 + 12).collect::<String>())
-}
-
-fn pinned(image: &str) -> String {
-    format!("{image}@{}", forge::hex_digest(image.as_bytes()))
 }
 
 fn annotations(answer: &Answer) -> Vec<(&str, &str)> {
@@ -115,7 +107,8 @@ fn rule_12_an_unverified_image_is_accepted_and_neither_changed_nor_called_verifi
             let answer = decide(&policy, &pod(&image), &registry());
             assert!(answer.accepted, "{}", answer.message);
             assert_eq!((outcome(&answer), &answer.mutated), (&Outcome::Audited, &None));
-            let line = format!("spec.containers[0] {image} ({}): rule \"audit\": {HELP}", short(UNSIGNED));
+            let line =
+                format!("spec.containers[0] {image} ({}): rule \"audit\": {NO_SIGNATURE}", short(UNSIGNED));
             assert_eq!(
                 annotations(&answer),
                 [("audited-images", format!("spec.containers[0] {image}").as_str()), ("would-deny", &line)]
@@ -157,7 +150,7 @@ fn rule_12_each_would_deny_is_logged() {
     let request = pod_of(&[APP, UNSIGNED, &pinned(UNSIGNED)]);
     let event = logged(&policy(), &request, &registry());
     let line = |index: usize, image: &str| {
-        format!("spec.containers[{index}] {image} ({}): rule \"audit\": {HELP}", short(UNSIGNED))
+        format!("spec.containers[{index}] {image} ({}): rule \"audit\": {NO_SIGNATURE}", short(UNSIGNED))
     };
     assert_eq!(
         event,

@@ -6,12 +6,12 @@
 use serde_json::{Value, json};
 use sigwarden::image::ImageDigest;
 use sigwarden::requirement::{RequiredIdentity, SignatureTerms, SignerRequirement};
-use sigwarden::time::Time;
 use sigwarden::verify::{
     BundleError, EvidenceError, EvidenceTerms, IdentityPattern, PublicKey, RevokedSigners, SignatureError,
     Signer, StatementError, TextPattern, TrustRoot, UnverifiedBundle, VerifiedMessage, VerifiedStatement,
 };
 use sigwarden_testkit::forge::hex_digest;
+use sigwarden_testkit::proofs::{BEGINNING, time};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::bundle::{Bundle, Content, V0_1, V0_2, V0_3};
 use sigwarden_testkit::sigstore::dsse::{Envelope, STATEMENT_V0_1, Statement};
@@ -23,8 +23,6 @@ use sigwarden_testkit::typed::TypedKey;
 const IMAGE: &[u8] = b"image";
 const PERSON: &str = "alice@example.com";
 const ISSUER: &str = "https://accounts.example.com";
-/// When the Sigstore of these tests began: the first of January 2025.
-const BEGINNING: i64 = 1_735_689_600;
 /// When the certificates begin, and when signatures are logged.
 const ISSUED: i64 = BEGINNING + 86_400;
 const LOGGED: i64 = ISSUED + 60;
@@ -48,10 +46,6 @@ fn key() -> By {
 
 fn digest() -> ImageDigest {
     ImageDigest::parse(&hex_digest(IMAGE)).unwrap()
-}
-
-fn time(seconds: i64) -> Time {
-    Time::from_unix(u64::try_from(seconds).unwrap())
 }
 
 fn statement() -> Statement {

@@ -1,6 +1,5 @@
 //! Bundle carriers: signatures and attestations in Sigstore bundles, each accept with twins that differ in one thing.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "the tests' own values")]
 
@@ -13,17 +12,16 @@ use sigwarden::verify::Unmet;
 use sigwarden_testkit::fake_registry::carrier;
 use sigwarden_testkit::forge;
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::settings;
+use sigwarden_testkit::proofs::BEGINNING;
+use sigwarden_testkit::run::{APP, accepted, reason, settings};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::dsse::Statement;
 use sigwarden_testkit::sigstore::leaf::Leaf;
 use sigwarden_testkit::sigstore::signer::{Evidence, Signer};
-use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide, failures};
+use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const SUBJECT: &str = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main";
-const BEGINNING: i64 = 1_735_689_600;
 const LOGGED: i64 = BEGINNING + 86_460;
 const SBOM: &str = "https://cyclonedx.org/bom";
 
@@ -88,15 +86,6 @@ fn decide_on(settings: &Value, carriers: &[(Carried<'_>, Vec<Value>)]) -> Answer
 
 fn signed(settings: &Value, bundles: Vec<Value>) -> Answer {
     decide_on(settings, &[(Carried::Signatures, bundles)])
-}
-
-fn accepted(answer: &Answer) {
-    assert!(answer.accepted, "{}", answer.message);
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
 }
 
 fn refused(answer: &Answer, words: &str) {

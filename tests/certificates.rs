@@ -1,17 +1,15 @@
 //! Signatures by holders of certificates of one's own public-key infrastructure: each accept has twins that are broken
 //! in one place and refused for that reason.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "the tests' own values")]
 
 use serde_json::{Value, json};
-use sigwarden::time::Time;
-use sigwarden::verdict::{Outcome, Reason, Verdict};
-use sigwarden::verify::{CertificateError, EvidenceError, Shortfall, SignatureError, Unmet};
-use sigwarden_testkit::forge::{manifest, payload};
-use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::settings;
+use sigwarden::verify::{CertificateError, EvidenceError, SignatureError};
+use sigwarden_testkit::proofs::{
+    BEGINNING, because, decide_at, decide_on, one, proven, refused, time, wanting,
+};
+use sigwarden_testkit::run::accepted;
 use sigwarden_testkit::sigstore::certificate::{
     Authority, CODE_SIGNING, Certificate, Extension, SERVER_AUTH, extended_key_usage,
 };
@@ -20,16 +18,10 @@ use sigwarden_testkit::sigstore::layer::Signed;
 use sigwarden_testkit::sigstore::leaf::{Identity, Leaf, Scts};
 use sigwarden_testkit::sigstore::{Fulcio, Sigstore};
 use sigwarden_testkit::typed::der;
-use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide, failures};
+use sigwarden_testkit::{Answer, TypedKey};
 
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
-/// The first of January 2025.
-const BEGINNING: i64 = 1_735_689_600;
 const DAY: i64 = 86_400;
 const LOGGED: i64 = BEGINNING + 10 * DAY;
-/// The clock of these tests: the first of January 2026.
-const NOW: i64 = 1_767_225_600;
 const TEN_YEARS: i64 = 3650 * DAY;
 
 /// Logs and timestamps; and a certificate authority, which stands for one's own.
@@ -46,17 +38,6 @@ fn leaf() -> Leaf {
     }
 }
 
-fn wanting(entries: &Value) -> Value {
-    let rule = json!({
-        "name": "release",
-        "imageReferences": ["r.example.com/*"],
-        "attestors": [{"entries": entries}],
-    });
-    let mut settings = settings(&[rule]);
-    settings["trustRoot"] = serde_json::from_str(&pki().trusted_root_json()).unwrap();
-    settings
-}
-
 /// An entry of some certificates, without a log.
 fn entry(fields: Value) -> Value {
     let mut fields = fields;
@@ -65,11 +46,11 @@ fn entry(fields: Value) -> Value {
 }
 
 fn unlogged(fields: Value) -> Value {
-    wanting(&json!([entry(fields)]))
+    wanting(&pki(), &json!([entry(fields)]))
 }
 
 fn logged(fields: Value) -> Value {
-    wanting(&json!([{"certificates": fields}]))
+    wanting(&pki(), &json!([{"certificates": fields}]))
 }
 
 /// The signature with its certificate and those above it, and nothing else.
@@ -77,58 +58,8 @@ fn bare(by: &Identity, payload: &str) -> Signed {
     Signed { certificate: Some(by.pem()), chain: Some(by.chain_pem()), ..Signed::by_key(&by.key, payload) }
 }
 
-fn decide_at(now: i64, settings: &Value, sign: impl Fn(&str) -> Vec<Signed>) -> Answer {
-    let mut registry = FakeRegistry::new();
-    registry.set_now(&time(now).to_string());
-    let digest = registry.push(APP);
-    let layers: Vec<Value> = sign(&payload(REPOSITORY, &digest)).iter().map(Signed::layer).collect();
-    registry.attach(APP, &digest, manifest(&layers));
-    decide(settings, &pod(APP), &registry)
-}
-
 fn at(now: i64, settings: &Value, sign: impl Fn(&str) -> Signed) -> Answer {
     decide_at(now, settings, |payload| vec![sign(payload)])
-}
-
-fn one(settings: &Value, sign: impl Fn(&str) -> Signed) -> Answer {
-    at(NOW, settings, sign)
-}
-
-fn shortfall(answer: &Answer) -> &Shortfall {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    let Reason::Unmet(Unmet::Shortfall(shortfall)) = failure.reason() else { panic!("{answer:?}") };
-    shortfall
-}
-
-fn because(answer: &Answer) -> Option<SignatureError> {
-    let [missing] = &shortfall(answer).missing[..] else { panic!("{answer:?}") };
-    missing.because.clone()
-}
-
-fn evidence(answer: &Answer) -> EvidenceError {
-    let Some(SignatureError::Evidence(error)) = because(answer) else { panic!("{answer:?}") };
-    *error
-}
-
-#[track_caller]
-fn accepted(answer: &Answer) {
-    assert!(answer.accepted, "{}", answer.message);
-}
-
-#[track_caller]
-fn refused(answer: &Answer, error: EvidenceError) {
-    assert_eq!(evidence(answer), error);
-    assert_eq!(answer.code, Some(403));
-}
-
-fn time(seconds: i64) -> Time {
-    Time::from_unix(u64::try_from(seconds).unwrap())
-}
-
-fn proven(answer: &Answer) -> Option<Time> {
-    let Verdict::Accept(accepted) = &answer.verdict else { panic!("{answer:?}") };
-    let Outcome::Verified(verified) = &accepted.images()[0].1.outcome else { panic!("{answer:?}") };
-    verified.proofs()[0].signatures()[0].proven_time()
 }
 
 /// An authority of Acme whose certificate is changed before its issuer signs it.
@@ -552,7 +483,7 @@ fn rule_05_a_key_counts_once_however_it_is_named() {
     let cert = entry(json!({"cert": by.pem()}));
     let chain = entry(json!({"certChain": pki().fulcio.root.pem()}));
     let sign = |entries: Value, by: &[&Identity]| {
-        decide_at(NOW, &wanting(&entries), |p| by.iter().map(|by| bare(by, p)).collect())
+        decide_on(&wanting(&pki(), &entries), |p| by.iter().map(|by| bare(by, p)).collect())
     };
     // A key and its own certificate are refused as settings already.
     for entries in [json!([key, chain]), json!([cert, chain])] {
@@ -606,7 +537,7 @@ fn odd_texts_in_the_layer_are_refused_and_spoil_nothing() {
     let twin = |pem: String, error| {
         let bad = |p: &str| Signed { certificate: Some(pem.clone()), ..bare(&by, p) };
         refused(&one(&settings, bad), error);
-        accepted(&decide_at(NOW, &settings, |p| vec![bad(p), bare(&by, p)]));
+        accepted(&decide_on(&settings, |p| vec![bad(p), bare(&by, p)]));
     };
     let header = by.pem().replace("CERTIFICATE-----\nM", "CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n\nM");
     for pem in [
@@ -692,5 +623,5 @@ fn the_kubewarden_dialect_has_them_too() {
     let mut both = dialect(false, Some(whole));
     both["signatures"][0]["certificates"] = json!([by.pem(), second.pem()]);
     assert!(!one(&both, |p| bare(&by, p)).accepted);
-    accepted(&decide_at(NOW, &both, |p| vec![bare(&by, p), bare(&second, p)]));
+    accepted(&decide_on(&both, |p| vec![bare(&by, p), bare(&second, p)]));
 }

@@ -1,7 +1,6 @@
 //! Rules 2 and 14: which object of the cluster is asked for keys, which of its fields is read, and what is told of
 //! it when it has none. That the keys found are counted like any others is tested in secrets.rs.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 
 use base64::Engine as _;
@@ -12,10 +11,9 @@ use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::Reason;
 use sigwarden::verify::{KeyError, Unmet};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::{entry, rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
+use sigwarden_testkit::run::{APP, entry, reason, rule, settings};
+use sigwarden_testkit::{FakeRegistry, Key, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
 const REFUSED: &str = "it cannot be had";
 
 /// Settings with some `keys`.
@@ -44,11 +42,6 @@ fn registry(key: &Key) -> FakeRegistry {
 /// The objects asked for.
 fn objects(registry: &FakeRegistry) -> Vec<String> {
     registry.calls().into_iter().filter(|(call, _)| *call == "object").map(|(_, object)| object).collect()
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
 }
 
 // Guards the namespace and the name handed to the host: that object, no other.

@@ -6,16 +6,14 @@
 use serde_json::{Value, json};
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::settings;
+use sigwarden_testkit::proofs::BEGINNING;
+use sigwarden_testkit::run::{APP, settings};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::fault::Fault;
 use sigwarden_testkit::sigstore::layer::Signed;
 use sigwarden_testkit::sigstore::leaf::{Leaf, Scts};
 use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
-/// The first of January 2025.
-const BEGINNING: i64 = 1_735_689_600;
 const LOGGED: i64 = BEGINNING + 60;
 const ISSUER: &str = "https://accounts.example.com";
 

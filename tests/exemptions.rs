@@ -1,32 +1,18 @@
 //! What stands above the rules, and what is asked of a signature besides its signer: `revoked`, `exceptions`,
 //! `notAfter`, `annotations`.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
-
 use serde_json::{Value, json};
 use sigwarden::verdict::{Outcome, Reason, Verdict};
 use sigwarden::verify::Unmet;
 use sigwarden_testkit::forge::{self, payload};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::{rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
-
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
-
-fn policy() -> Value {
-    settings(&[rule(&["r.example.com/*"], &Key::new("release"))])
-}
+use sigwarden_testkit::run::{APP, REPOSITORY, policy, reason};
+use sigwarden_testkit::{FakeRegistry, Key, decide};
 
 fn signed() -> (FakeRegistry, String) {
     let mut registry = FakeRegistry::new();
     let digest = registry.push_signed(APP, &[&Key::new("release")]);
     (registry, digest)
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
 }
 
 fn exception(digest: &str) -> Value {

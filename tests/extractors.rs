@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::{Denied, ObjectReason, Reason, Verdict};
 use sigwarden::workload::{RunsNothing, WorkloadError};
-use sigwarden_testkit::forge;
+use sigwarden_testkit::fake_registry::pinned;
 use sigwarden_testkit::objects::pod;
 use sigwarden_testkit::run::{rule, settings};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
@@ -31,10 +31,6 @@ fn registry() -> FakeRegistry {
     registry.push_signed(GOOD, &[&Key::new("release")]);
     registry.push(UNSIGNED);
     registry
-}
-
-fn pinned(image: &str) -> String {
-    format!("{image}@{}", forge::hex_digest(image.as_bytes()))
 }
 
 /// A request for an object of a custom kind.

@@ -4,31 +4,20 @@
 
 use core::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sigwarden::image::ReferenceError;
 use sigwarden::registry::RegistryError;
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::{Denied, ObjectReason, Reason, Verdict};
 use sigwarden::workload::WorkloadError;
 use sigwarden_testkit::objects::{pod, pod_of};
-use sigwarden_testkit::run::{rule, settings};
+use sigwarden_testkit::run::{APP, policy, reason, rule, settings};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures, forge};
-
-const APP: &str = "r.example.com/acme/app:1";
 
 fn registry() -> FakeRegistry {
     let mut registry = FakeRegistry::new();
     registry.push_signed(APP, &[&Key::new("release")]);
     registry
-}
-
-fn policy() -> Value {
-    settings(&[rule(&["r.example.com/*"], &Key::new("release"))])
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
 }
 
 /// A node that has an image under a digest or a part of it runs that image, whatever it is called.

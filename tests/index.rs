@@ -16,17 +16,11 @@ use sigwarden::verify::{Shortfall, Unmet};
 use sigwarden_testkit::fake_registry::signature_tag;
 use sigwarden_testkit::forge::{self, manifest, signed};
 use sigwarden_testkit::objects::{pod, pod_of};
-use sigwarden_testkit::run::{entry, rule, settings};
+use sigwarden_testkit::run::{APP, REPOSITORY, entry, release, rule, settings};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-fn release() -> Key {
-    Key::new("release")
-}
 
 fn rule_of_children() -> Value {
     let mut rule = rule(&["r.example.com/*"], &release());

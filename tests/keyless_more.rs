@@ -10,17 +10,14 @@ use sigwarden::verdict::Reason;
 use sigwarden::verify::{CertificateError, EvidenceError, SignatureError, Unmet};
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::settings;
+use sigwarden_testkit::proofs::BEGINNING;
+use sigwarden_testkit::run::{APP, settings};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::certificate::Extension;
 use sigwarden_testkit::sigstore::der::{context, oid, sequence, utf8};
 use sigwarden_testkit::sigstore::layer::Signed;
 use sigwarden_testkit::sigstore::leaf::{Identity, Leaf, San};
 use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide, failures};
-
-const APP: &str = "r.example.com/acme/app:1";
-/// The first of January 2025.
-const BEGINNING: i64 = 1_735_689_600;
 
 /// Why the certificate is refused, by a rule that anybody with an issuer and a name meets.
 fn refused(leaf: &Leaf) -> Option<CertificateError> {

@@ -13,11 +13,10 @@ use sigwarden::verdict::Reason;
 use sigwarden::verify::{HashAlgorithm, ImpossibleHash, KeyError, PublicKey};
 use sigwarden_testkit::forge::{layer, manifest, payload, pem};
 use sigwarden_testkit::objects::pod;
+use sigwarden_testkit::run::{APP, REPOSITORY, reason};
 use sigwarden_testkit::typed::{self, How, der, rsa_key, rsa_spki, spki};
-use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide, failures};
+use sigwarden_testkit::{FakeRegistry, TypedKey, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
 const ENTRY: &str = "verifyImages[0].attestors[0].entries[0]";
 
 fn entry(pem: &str) -> Value {
@@ -385,9 +384,4 @@ fn a_hash_that_the_key_never_signs_with() {
         entry["signatureAlgorithm"] = json!("sha512");
         assert!(decide(&settings(&[entry]), &pod(APP), &registry).accepted);
     }
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
 }

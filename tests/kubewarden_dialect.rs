@@ -17,7 +17,8 @@ use sigwarden::verify::{
 use sigwarden_testkit::forge::{self, manifest, payload};
 use sigwarden_testkit::objects::{pod, pod_of};
 use sigwarden_testkit::people::{self, GITHUB};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
+use sigwarden_testkit::run::reason;
+use sigwarden_testkit::{Answer, FakeRegistry, Key, decide};
 
 const CERTIFICATE: &str = include_str!("vectors/keys/certificate.pem");
 const APP: &str = "ghcr.io/acme/app:1";
@@ -53,11 +54,6 @@ fn accepted(settings: &Value) -> Settings {
 fn refused(settings: &Value, path: &str, problem: &Problem) {
     let error = Settings::parse(settings).unwrap_err();
     assert_eq!((error.path(), error.problem()), (path, problem), "{settings}");
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
 }
 
 fn is_shortfall(answer: &Answer) -> bool {

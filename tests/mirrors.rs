@@ -9,23 +9,16 @@ use serde_json::{Value, json};
 use sigwarden::payload::PayloadError;
 use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::{Reason, Verdict};
-use sigwarden::verify::{Shortfall, Unmet};
 use sigwarden_testkit::fake_registry::signature_tag;
 use sigwarden_testkit::forge::{self, manifest, payload, signed};
 use sigwarden_testkit::objects::{pod, pod_of};
-use sigwarden_testkit::run::{entry, rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
+use sigwarden_testkit::run::{APP, REPOSITORY, entry, reason, release, rule, settings, shortfall};
+use sigwarden_testkit::{Answer, FakeRegistry, Key, decide};
 
 const MIRRORED: &str = "mirror.example.com/ghcr.io/acme/app:1";
 const ORIGIN: &str = "ghcr.io/acme/app";
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
 const STORE: &str = "sigs.example.com/store";
 const OTHER_STORE: &str = "sigs.example.com/other";
-
-fn release() -> Key {
-    Key::new("release")
-}
 
 fn mapped(references: &[&str], identities: Value) -> Value {
     let mut rule = rule(references, &release());
@@ -43,16 +36,6 @@ fn signed_as(image: &str, name: &str) -> FakeRegistry {
     let digest = registry.push(image);
     registry.attach(image, &digest, manifest(&[signed(&release(), name, &digest)]));
     registry
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
-}
-
-fn shortfall(answer: &Answer) -> &Shortfall {
-    let Reason::Unmet(Unmet::Shortfall(shortfall)) = reason(answer) else { panic!("{answer:?}") };
-    shortfall
 }
 
 fn refused_by_settings(settings: &Value) -> (String, Problem) {

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use sigwarden::settings::{Found, Problem, Settings};
-use sigwarden_testkit::forge;
+use sigwarden_testkit::fake_registry::pinned;
 use sigwarden_testkit::objects::{DEPLOYMENT, KINDS, PLACES, POD, add, one_container, pod, pointer};
 use sigwarden_testkit::run::{rule, settings};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide};
@@ -30,10 +30,6 @@ fn registry() -> FakeRegistry {
     registry.push_signed(GOOD, &[&Key::new("release")]);
     registry.push_signed(ALSO_GOOD, &[&Key::new("release")]);
     registry
-}
-
-fn pinned(image: &str) -> String {
-    format!("{image}@{}", forge::hex_digest(image.as_bytes()))
 }
 
 fn image_of(answer: &Answer) -> Option<&Value> {

@@ -12,27 +12,21 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sigwarden::time::Time;
-use sigwarden::verdict::{Outcome, Reason, Verdict};
-use sigwarden::verify::{EvidenceError, SignatureError, Unmet};
+use sigwarden::verify::EvidenceError;
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::run::settings;
+use sigwarden_testkit::people::NOW;
+use sigwarden_testkit::proofs::{BEGINNING, because, evidence, one, proven, refused, time, wanting};
+use sigwarden_testkit::run::{APP, REPOSITORY, accepted};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::fault::Fault;
 use sigwarden_testkit::sigstore::layer::{BUNDLE, Signed, TIMESTAMP};
 use sigwarden_testkit::sigstore::leaf::Leaf;
 use sigwarden_testkit::sigstore::rekor::hashedrekord;
 use sigwarden_testkit::typed::How;
-use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide, failures};
+use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
-/// The first of January 2025.
-const BEGINNING: i64 = 1_735_689_600;
 const LOGGED: i64 = BEGINNING + 86_460;
-/// The clock of these tests: the first of January 2026.
-const NOW: i64 = 1_767_225_600;
 
 fn sigstore() -> Sigstore {
     Sigstore::new("acme", BEGINNING)
@@ -42,22 +36,11 @@ fn release() -> TypedKey {
     TypedKey::p256("release")
 }
 
-fn wanting(entries: &Value) -> Value {
-    let rule = json!({
-        "name": "release",
-        "imageReferences": ["r.example.com/*"],
-        "attestors": [{"entries": entries}],
-    });
-    let mut settings = settings(&[rule]);
-    settings["trustRoot"] = serde_json::from_str(&sigstore().trusted_root_json()).unwrap();
-    settings
-}
-
 /// A rule that wants the key, and says no more of the log than that.
 fn key(key: &TypedKey, fields: Value) -> Value {
     let mut keys = fields;
     keys["publicKeys"] = json!(key.pem());
-    wanting(&json!([{"keys": keys}]))
+    wanting(&sigstore(), &json!([{"keys": keys}]))
 }
 
 /// Decides on a pod of an image that carries these layers.
@@ -68,49 +51,12 @@ fn decide_on(settings: &Value, layers: impl Fn(&str) -> Vec<Value>) -> Answer {
     decide(settings, &pod(APP), &registry)
 }
 
-fn one(settings: &Value, sign: impl Fn(&str) -> Signed) -> Answer {
-    decide_on(settings, |payload| vec![sign(payload).layer()])
-}
-
 fn good(payload: &str) -> Signed {
     sigstore().sign_with_key(&release(), payload, LOGGED)
 }
 
-fn because(answer: &Answer) -> Option<SignatureError> {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    let Reason::Unmet(Unmet::Shortfall(shortfall)) = failure.reason() else { panic!("{answer:?}") };
-    let [missing] = &shortfall.missing[..] else { panic!("{answer:?}") };
-    missing.because.clone()
-}
-
-fn evidence(answer: &Answer) -> EvidenceError {
-    let Some(SignatureError::Evidence(error)) = because(answer) else { panic!("{answer:?}") };
-    *error
-}
-
-#[track_caller]
-fn accepted(answer: &Answer) {
-    assert!(answer.accepted, "{}", answer.message);
-}
-
-#[track_caller]
-fn refused(answer: &Answer, error: EvidenceError) {
-    assert_eq!(evidence(answer), error);
-    assert_eq!(answer.code, Some(403));
-}
-
-fn time(seconds: i64) -> Time {
-    Time::from_unix(u64::try_from(seconds).unwrap())
-}
-
 fn hex(log: &[u8; 32]) -> String {
     log.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn proven(answer: &Answer) -> Option<Time> {
-    let Verdict::Accept(accepted) = &answer.verdict else { panic!("{answer:?}") };
-    let Outcome::Verified(verified) = &accepted.images()[0].1.outcome else { panic!("{answer:?}") };
-    verified.proofs()[0].signatures()[0].proven_time()
 }
 
 /// What each fault of a key's signature is refused for; `None` is an acceptance.

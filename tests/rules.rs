@@ -20,19 +20,8 @@ use sigwarden::workload::RequestError;
 use sigwarden_testkit::fake_registry::{canonical, signature_tag};
 use sigwarden_testkit::forge::{self, manifest, payload, signed};
 use sigwarden_testkit::objects::{pod, pod_of};
-use sigwarden_testkit::run::{entry, rule, settings};
+use sigwarden_testkit::run::{APP, REPOSITORY, entry, policy, release, rule, settings};
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
-
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
-
-fn release() -> Key {
-    Key::new("release")
-}
-
-fn policy() -> Value {
-    settings(&[rule(&["r.example.com/*"], &release())])
-}
 
 /// The one failure of a denial of one image.
 fn failure(answer: &Answer) -> &Reason {

@@ -12,10 +12,9 @@ use sigwarden::settings::{Problem, Settings};
 use sigwarden::verdict::Reason;
 use sigwarden::verify::{KeyError, Unmet};
 use sigwarden_testkit::objects::{pod, pod_of};
-use sigwarden_testkit::run::{entry, rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
+use sigwarden_testkit::run::{APP, entry, reason, rule, settings};
+use sigwarden_testkit::{FakeRegistry, Key, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
 const IN_SHOP: &str = "Secret shop/release";
 
 /// Settings of one attestor set.
@@ -43,11 +42,6 @@ fn registry(signers: &[&Key], text: &str) -> FakeRegistry {
     registry.push_signed(APP, signers);
     registry.store("Secret", "shop", "release", secret(text));
     registry
-}
-
-fn reason(answer: &Answer) -> &Reason {
-    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
-    failure.reason()
 }
 
 #[test]

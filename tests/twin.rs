@@ -8,6 +8,7 @@
 use serde_json::{Value, json};
 use sigwarden::requirement::RuleName;
 use sigwarden::verdict::Reason;
+use sigwarden_testkit::fake_registry::pinned;
 use sigwarden_testkit::forge;
 use sigwarden_testkit::objects::{DEPLOYMENT, KINDS, Kind, PLACES, POD, add, one_container, pod, pointer};
 use sigwarden_testkit::run::{rule, settings};
@@ -35,10 +36,6 @@ fn registry() -> FakeRegistry {
     registry.push_signed(ALSO_GOOD, &[&Key::new("release")]);
     registry.push(UNSIGNED);
     registry
-}
-
-fn pinned(image: &str) -> String {
-    format!("{image}@{}", forge::hex_digest(image.as_bytes()))
 }
 
 /// An object of a kind with an image in every place, as the mutating policy leaves it.

@@ -7,18 +7,15 @@
 use serde_json::{Value, json};
 use sigwarden::verdict::{Outcome, Reason, Verdict};
 use sigwarden::workload::RunsNothing;
+use sigwarden_testkit::fake_registry::pinned;
 use sigwarden_testkit::forge;
 use sigwarden_testkit::objects::{DEPLOYMENT, KINDS, Kind, PLACES, POD, add, one_container};
-use sigwarden_testkit::run::{rule, settings};
+use sigwarden_testkit::run::policy;
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
 const GOOD: &str = "r.example.com/acme/good:1";
 const UNSIGNED: &str = "r.example.com/acme/unsigned:1";
 const ALSO_UNSIGNED: &str = "r.example.com/acme/also-unsigned:1";
-
-fn policy() -> Value {
-    settings(&[rule(&["r.example.com/*"], &Key::new("release"))])
-}
 
 /// The policy that does not verify again what runs pinned already.
 fn skipping() -> Value {
@@ -33,10 +30,6 @@ fn registry() -> FakeRegistry {
     registry.push(UNSIGNED);
     registry.push(ALSO_UNSIGNED);
     registry
-}
-
-fn pinned(image: &str) -> String {
-    format!("{image}@{}", forge::hex_digest(image.as_bytes()))
 }
 
 /// A pod spec of containers with names.

@@ -4,47 +4,14 @@
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
 
 use serde_json::{Value, json};
-use sigwarden::limits::{MAX_ANNOTATION_CHARS, MAX_MESSAGE_CHARS, MAX_WARNING_CHARS, MAX_WARNINGS};
+use sigwarden::limits::{MAX_ANNOTATION_CHARS, MAX_WARNING_CHARS, MAX_WARNINGS};
 use sigwarden_testkit::fake_registry::{canonical, signature_tag};
-use sigwarden_testkit::forge::{self, manifest, payload, signed};
+use sigwarden_testkit::forge::{self, payload, signed};
 use sigwarden_testkit::objects::{DEPLOYMENT, POD, add, containers, one_container, pod, pod_of};
-use sigwarden_testkit::run::{entry, rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide};
-
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
-/// SHA-256 of [`APP`], 12 digits of it.
-const SHORT: &str = "sha256:4d357a9be39b…";
-const HELP: &str = "no signature this policy can read. Unsigned, or signed in cosign 3's default format: sign \
-                    with --new-bundle-format=false --use-signing-config=false, or publish a carrier: \
-                    https://github.com/sigwarden/sigwarden#cosign-3";
-
-fn release() -> Key {
-    Key::new("release")
-}
-
-fn policy() -> Value {
-    settings(&[rule(&["r.example.com/*"], &release())])
-}
-
-fn registry(layers: impl FnOnce(&str) -> Vec<Value>) -> FakeRegistry {
-    let mut registry = FakeRegistry::new();
-    let digest = registry.push(APP);
-    registry.attach(APP, &digest, manifest(&layers(&digest)));
-    registry
-}
-
-/// The message and code of a denial.
-fn denied(settings: &Value, request: &Value, registry: &FakeRegistry) -> (String, u16) {
-    let Answer { accepted: false, message, code: Some(code), mutated: None, annotations, warnings, .. } =
-        decide(settings, request, registry)
-    else {
-        panic!("accepted: {request}")
-    };
-    assert!(annotations.is_empty() && warnings.is_empty());
-    assert!((1..=MAX_MESSAGE_CHARS).contains(&message.chars().count()), "{message}");
-    (message, code)
-}
+use sigwarden_testkit::run::{
+    APP, NO_SIGNATURE, REPOSITORY, SHORT, denied, entry, policy, release, rule, settings,
+};
+use sigwarden_testkit::{FakeRegistry, Key, decide};
 
 /// The message about [`APP`] under [`policy`], without what every message of an image begins with.
 fn about_app(registry: &FakeRegistry) -> (String, u16) {
@@ -60,7 +27,7 @@ fn no_signature() {
     let mut registry = FakeRegistry::new();
     registry.push(APP);
     let (message, code) = denied(&policy(), &pod(APP), &registry);
-    assert_eq!(message, format!("spec.containers[0] {APP} ({SHORT}): rule \"release\": {HELP}"));
+    assert_eq!(message, format!("spec.containers[0] {APP} ({SHORT}): rule \"release\": {NO_SIGNATURE}"));
     assert_eq!(code, 403);
     // A rule without a name is called by its place, an image by its place in the object.
     let mut nameless = policy();
@@ -71,7 +38,7 @@ fn no_signature() {
     assert_eq!(
         message,
         format!(
-            "spec.template.spec.volumes[0].image {APP} ({SHORT}): rule verifyImages[0]: {HELP}\n(1 other image \
+            "spec.template.spec.volumes[0].image {APP} ({SHORT}): rule verifyImages[0]: {NO_SIGNATURE}\n(1 other image \
              passed)"
         )
     );
@@ -79,7 +46,8 @@ fn no_signature() {
 
 #[test]
 fn signed_by_another_key() {
-    let (message, code) = about_app(&registry(|digest| vec![signed(&Key::new("x"), REPOSITORY, digest)]));
+    let (message, code) =
+        about_app(&FakeRegistry::with_layers(APP, |digest| vec![signed(&Key::new("x"), REPOSITORY, digest)]));
     let wanted = release().fingerprint();
     assert_eq!(
         message,
@@ -89,7 +57,7 @@ fn signed_by_another_key() {
         )
     );
     assert_eq!(code, 403);
-    let garbage = registry(|digest| {
+    let garbage = FakeRegistry::with_layers(APP, |digest| {
         vec![
             forge::layer(&payload(REPOSITORY, digest), b"garbage"),
             signed(&Key::new("x"), REPOSITORY, digest),
@@ -112,7 +80,8 @@ fn signed_by_too_few() {
         entry(&a),
         {"keys": {"publicKeys": format!("{}{}", b.pem(), c.pem()), "rekor": {"ignoreTlog": true}}},
     ]}]);
-    let signed_by = |key: &Key| registry(|digest| vec![signed(key, REPOSITORY, digest)]);
+    let signed_by =
+        |key: &Key| FakeRegistry::with_layers(APP, |digest| vec![signed(key, REPOSITORY, digest)]);
     let names = [&a, &b, &c].map(Key::fingerprint);
     let (message, code) = denied(&settings(std::slice::from_ref(&rule)), &pod(APP), &signed_by(&b));
     assert_eq!(
@@ -135,7 +104,7 @@ fn signed_by_too_few() {
 #[test]
 fn a_payload_that_is_for_something_else() {
     let other = forge::hex_digest(b"other");
-    let moved = registry(|_| vec![signed(&release(), REPOSITORY, &other)]);
+    let moved = FakeRegistry::with_layers(APP, |_| vec![signed(&release(), REPOSITORY, &other)]);
     assert_eq!(
         about_app(&moved),
         (
@@ -145,7 +114,7 @@ fn a_payload_that_is_for_something_else() {
             403
         )
     );
-    let annotated = registry(|digest| {
+    let annotated = FakeRegistry::with_layers(APP, |digest| {
         let payload = payload(REPOSITORY, digest).replace("null", r#"{"env":"prod"}"#);
         vec![forge::layer(&payload, &release().sign(payload.as_bytes()))]
     });
@@ -163,7 +132,7 @@ fn layers_that_are_no_signatures() {
         ("size", json!(u64::MAX), "size"),
         ("annotations", json!({}), "signature annotation"),
     ] {
-        let registry = registry(|digest| {
+        let registry = FakeRegistry::with_layers(APP, |digest| {
             let mut layer = signed(&release(), REPOSITORY, digest);
             layer[field] = value;
             vec![layer]
@@ -347,7 +316,7 @@ fn the_name_of_an_image_does_not_sort_its_error() {
             format!("Registry error: url {url}, envelope: OCI API errors: [OCI API error: manifest unknown]");
         registry.fail("manifest", &tag, &unknown);
         let (message, code) = denied(&policy(), &pod(&image), &registry);
-        assert!(message.ends_with(HELP), "{message}");
+        assert!(message.ends_with(NO_SIGNATURE), "{message}");
         assert_eq!(code, 403);
         registry.fail("manifest", &tag, &format!("Server error: url {url}, code: 500, message: oops"));
         let (message, code) = denied(&policy(), &pod(&image), &registry);
@@ -428,7 +397,7 @@ fn a_long_reason_is_cut_and_not_left_out() {
     let keys = json!({"keys": {"publicKeys": block, "rekor": {"ignoreTlog": true}}});
     let inner = json!({"attestor": {"entries": [{"attestor": {"entries": [keys]}}]}});
     policy["verifyImages"][0]["attestors"][0]["entries"] = json!([inner]);
-    let registry = registry(|digest| vec![signed(&Key::new("x"), REPOSITORY, digest)]);
+    let registry = FakeRegistry::with_layers(APP, |digest| vec![signed(&Key::new("x"), REPOSITORY, digest)]);
     let (message, _) = denied(&policy, &pod(APP), &registry);
     assert!(
         message.starts_with(&format!(

@@ -13,43 +13,11 @@ use sigwarden::limits::{MAX_CHILDREN, MAX_SIGNATURES};
 use sigwarden_testkit::fake_registry::signature_tag;
 use sigwarden_testkit::forge::{self, manifest, signed};
 use sigwarden_testkit::objects::{pod, pod_of};
-use sigwarden_testkit::run::{entry, rule, settings};
-use sigwarden_testkit::{Answer, FakeRegistry, Key, decide};
+use sigwarden_testkit::run::{APP, NO_SIGNATURE, REPOSITORY, SHORT, denied, entry, policy, release};
+use sigwarden_testkit::{FakeRegistry, Key, decide};
 
-const APP: &str = "r.example.com/acme/app:1";
-const REPOSITORY: &str = "r.example.com/acme/app";
-/// SHA-256 of [`APP`], 12 digits of it.
-const SHORT: &str = "sha256:4d357a9be39b…";
-const HELP: &str = "no signature this policy can read. Unsigned, or signed in cosign 3's default format: sign \
-                    with --new-bundle-format=false --use-signing-config=false, or publish a carrier: \
-                    https://github.com/sigwarden/sigwarden#cosign-3";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-fn release() -> Key {
-    Key::new("release")
-}
-
-fn policy() -> Value {
-    settings(&[rule(&["r.example.com/*"], &release())])
-}
-
-fn signed_by(keys: &[&Key]) -> FakeRegistry {
-    let mut registry = FakeRegistry::new();
-    registry.push_signed(APP, keys);
-    registry
-}
-
-/// The message and code of a denial.
-fn denied(settings: &Value, request: &Value, registry: &FakeRegistry) -> (String, u16) {
-    let Answer { accepted: false, message, code: Some(code), mutated: None, annotations, warnings, .. } =
-        decide(settings, request, registry)
-    else {
-        panic!("accepted: {request}")
-    };
-    assert!(annotations.is_empty() && warnings.is_empty());
-    (message, code)
-}
 
 /// What a denial of [`APP`] by the rule says after what every one of them begins with.
 fn about_app(settings: &Value, registry: &FakeRegistry) -> (String, u16) {
@@ -63,7 +31,7 @@ fn revoked_images() {
     let digest = forge::hex_digest(APP.as_bytes());
     let mut policy = policy();
     policy["revoked"] = json!({"digests": [digest]});
-    let registry = signed_by(&[&release()]);
+    let registry = FakeRegistry::signed(APP, &[&release()]);
     // No rule says so: revocation stands above all of them.
     assert_eq!(
         denied(&policy, &pod(APP), &registry),
@@ -97,7 +65,7 @@ fn keys_that_no_longer_count() {
     let mut ended = policy();
     ended["verifyImages"][0]["attestors"][0]["entries"][0]["keys"]["notAfter"] =
         json!("2025-12-31T23:00:00Z");
-    let registry = signed_by(&[&key]);
+    let registry = FakeRegistry::signed(APP, &[&key]);
     assert_eq!(about_app(&ended, &registry), (needs("the key ceased to count at 2025-12-31T23:00:00Z"), 403));
     let mut revoked = policy();
     revoked["revoked"] = json!({"keys": [key.pem()]});
@@ -107,7 +75,7 @@ fn keys_that_no_longer_count() {
     let other = Key::new("b");
     revoked["verifyImages"][0]["attestors"] = json!([{"entries": [entry(&other), entry(&key)]}]);
     assert_eq!(
-        about_app(&revoked, &signed_by(&[&key, &other])).0,
+        about_app(&revoked, &FakeRegistry::signed(APP, &[&key, &other])).0,
         format!(
             "signed by too few: needs 2 of 2 signers; found key {} (attestors[0].entries[0]); missing key {} \
              (attestors[0].entries[1]): the key is revoked",
@@ -117,7 +85,7 @@ fn keys_that_no_longer_count() {
     );
     // A key that is revoked and signed nothing is only missing.
     assert!(
-        about_app(&revoked, &signed_by(&[&other]))
+        about_app(&revoked, &FakeRegistry::signed(APP, &[&other]))
             .0
             .ends_with(&format!("missing key {} (attestors[0].entries[1])", key.fingerprint()))
     );
@@ -137,7 +105,7 @@ fn keys_that_the_cluster_keeps() {
     let config_map = from("configMap", json!({"name": "release", "namespace": "keys", "key": "ours"}));
     let needs = "the policy needs it in `contextAwareResources`, and the policy-server's service account needs the \
                  RBAC rule to get it";
-    let mut registry = signed_by(&[&key]);
+    let mut registry = FakeRegistry::signed(APP, &[&key]);
     registry.fail("object", "Secret keys/release", "secrets \"release\" is forbidden\n\nCaused by:\n  x");
     assert_eq!(
         about_app(&secret, &registry),
@@ -189,7 +157,7 @@ fn keys_that_the_cluster_keeps() {
     // Several keys of one object are told apart.
     let (a, b) = (Key::new("a"), Key::new("b"));
     let both = STANDARD.encode(format!("{}{}", a.pem(), b.pem()));
-    let mut registry = signed_by(&[&b]);
+    let mut registry = FakeRegistry::signed(APP, &[&b]);
     registry.store("Secret", "keys", "release", json!({"data": {"cosign.pub": both}}));
     assert_eq!(
         about_app(&secret, &registry).0,
@@ -249,7 +217,7 @@ fn images_of_an_index() {
     assert_eq!(about_b(&registry, &revoking), ("this image is revoked".to_owned(), 403));
 
     registry.attach(APP, &digest, manifest(&[]));
-    assert_eq!(about_b(&registry, &policy), (HELP.to_owned(), 403));
+    assert_eq!(about_b(&registry, &policy), (NO_SIGNATURE.to_owned(), 403));
     registry.sign(APP, &digest, &[&Key::new("x")]);
     assert_eq!(
         about_b(&registry, &policy),
@@ -302,14 +270,14 @@ fn limits() {
     let names: serde_json::Map<String, Value> = (0..11).map(|n| (n.to_string(), json!("x"))).collect();
     known["verifyImages"][0]["attestors"][0]["entries"][0]["knownAnnotations"] = Value::Object(names);
     assert_eq!(
-        about_app(&known, &signed_by(&[&release()])),
+        about_app(&known, &FakeRegistry::signed(APP, &[&release()])),
         ("more than 1024 combinations of `knownAnnotations` and `signedIdentities`".to_owned(), 503)
     );
 
     let key = release();
     let many = vec![&key; MAX_SIGNATURES + 1];
     assert_eq!(
-        about_app(&policy(), &signed_by(&many)),
+        about_app(&policy(), &FakeRegistry::signed(APP, &many)),
         ("101 signatures are attached; at most 100 are looked at".to_owned(), 503)
     );
 
@@ -320,7 +288,7 @@ fn limits() {
     eleven["verifyImages"][0]["attestors"][0]["entries"] = json!(entries);
     let stranger = Key::new("stranger");
     assert_eq!(
-        about_app(&eleven, &signed_by(&vec![&stranger; MAX_SIGNATURES])),
+        about_app(&eleven, &FakeRegistry::signed(APP, &vec![&stranger; MAX_SIGNATURES])),
         ("more than 1000 signature verifications in one request".to_owned(), 503)
     );
 
@@ -329,7 +297,7 @@ fn limits() {
     let mut secret = from("secret", json!({"name": "release", "namespace": "keys"}));
     secret["verifyImages"][0]["attestors"][0]["count"] = json!(5);
     let signers = ["a", "b", "c", "d"].map(Key::new);
-    let mut registry = signed_by(&signers.each_ref());
+    let mut registry = FakeRegistry::signed(APP, &signers.each_ref());
     registry.store("Secret", "keys", "release", json!({"data": {"cosign.pub": STANDARD.encode(copies)}}));
     assert_eq!(
         about_app(&secret, &registry),

@@ -8,17 +8,14 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 use sigwarden::verdict::{Denied, ObjectReason, Outcome, Reason, Verdict};
 use sigwarden::workload::{RequestError, WorkloadError};
+use sigwarden_testkit::fake_registry::pinned;
 use sigwarden_testkit::objects::{DEPLOYMENT, KINDS, Kind, PLACES, POD, add, one_container, pod, pointer};
-use sigwarden_testkit::run::{rule, settings};
+use sigwarden_testkit::run::policy;
 use sigwarden_testkit::{Answer, FakeRegistry, Key, decide, failures};
 
 const GOOD: &str = "r.example.com/acme/good:1";
 const ALSO_GOOD: &str = "r.example.com/acme/also-good:1";
 const UNSIGNED: &str = "r.example.com/acme/unsigned:1";
-
-fn policy() -> Value {
-    settings(&[rule(&["r.example.com/*"], &Key::new("release"))])
-}
 
 fn registry() -> FakeRegistry {
     let mut registry = FakeRegistry::new();
@@ -30,10 +27,6 @@ fn registry() -> FakeRegistry {
 
 fn answer(request: &Value) -> Answer {
     decide(&policy(), request, &registry())
-}
-
-fn pinned(image: &str) -> String {
-    format!("{image}@{}", FakeRegistry::new().push(image))
 }
 
 /// Why the request as a whole was refused. A refusal never changes the object.

@@ -52,6 +52,27 @@ impl FakeRegistry {
         Self { call_takes, ..Self::default() }
     }
 
+    /// A registry with one image, and the layers of its signature manifest, which are made of its digest.
+    pub fn with_layers(image: &str, layers: impl FnOnce(&str) -> Vec<Value>) -> Self {
+        Self::with_manifest(image, |digest| forge::manifest(&layers(digest)))
+    }
+
+    /// A registry with one image, and what is stored as its signature manifest.
+    pub fn with_manifest(image: &str, manifest: impl FnOnce(&str) -> Value) -> Self {
+        let mut registry = Self::new();
+        let digest = registry.push(image);
+        registry.attach(image, &digest, manifest(&digest));
+        registry
+    }
+
+    /// A registry with one image, signed by each of the keys.
+    #[must_use]
+    pub fn signed(image: &str, keys: &[&Key]) -> Self {
+        let mut registry = Self::new();
+        registry.push_signed(image, keys);
+        registry
+    }
+
     /// Stores an image, unsigned. Gives its digest, which follows from the name.
     pub fn push(&mut self, image: &str) -> String {
         let digest = forge::hex_digest(image.as_bytes());
@@ -143,6 +164,12 @@ pub fn carrier(bundles: &[Value]) -> Value {
         "manifest": {"schemaVersion": 2, "config": descriptor, "layers": [descriptor], "artifactType": BUNDLE},
         "config": config,
     })
+}
+
+/// An image with the digest that it is stored under.
+#[must_use]
+pub fn pinned(image: &str) -> String {
+    format!("{image}@{}", forge::hex_digest(image.as_bytes()))
 }
 
 /// Where the signatures of an image are stored.

@@ -14,6 +14,8 @@ pub mod forge;
 pub mod objects;
 pub mod people;
 mod primes;
+pub mod proofs;
+pub mod reading;
 pub mod run;
 pub mod schema;
 pub mod sigstore;

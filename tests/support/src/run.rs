@@ -2,12 +2,26 @@
 
 use serde_json::{Value, json};
 use sigwarden::evaluate::evaluate;
+use sigwarden::limits::MAX_MESSAGE_CHARS;
 use sigwarden::settings::Settings;
-use sigwarden::verdict::{Denied, Failure, Verdict, validation_response};
+use sigwarden::verdict::{Denied, Failure, Reason, Verdict, validation_response};
+use sigwarden::verify::{Shortfall, Unmet};
 use sigwarden::workload::{AdmissionRequest, ImageSite};
 
 use crate::FakeRegistry;
 use crate::forge::Key;
+
+/// The image that most tests are about.
+pub const APP: &str = "r.example.com/acme/app:1";
+/// Where it is.
+pub const REPOSITORY: &str = "r.example.com/acme/app";
+/// Its digest in a [`FakeRegistry`], as messages shorten it.
+pub const SHORT: &str = "sha256:4d357a9be39b…";
+
+/// What the person is told of an image without a signature.
+pub const NO_SIGNATURE: &str = "no signature this policy can read. Unsigned, or signed in cosign 3's default format: \
+                                sign with --new-bundle-format=false --use-signing-config=false, or publish a carrier: \
+                                https://github.com/sigwarden/sigwarden#cosign-3";
 
 /// The verdict, and what the host is told.
 #[derive(Debug)]
@@ -65,6 +79,51 @@ pub fn failures(answer: &Answer) -> &[(ImageSite, Failure)] {
             panic!("expected images that failed, got {other:?}")
         }
     }
+}
+
+/// Why the only image that failed did.
+#[must_use]
+pub fn reason(answer: &Answer) -> &Reason {
+    let [(_, failure)] = failures(answer) else { panic!("{answer:?}") };
+    failure.reason()
+}
+
+/// Who is missing, for the only image that failed.
+#[must_use]
+pub fn shortfall(answer: &Answer) -> &Shortfall {
+    let Reason::Unmet(Unmet::Shortfall(shortfall)) = reason(answer) else { panic!("{answer:?}") };
+    shortfall
+}
+
+/// The message and code of a denial, which changes, records and warns of nothing.
+#[must_use]
+pub fn denied(settings: &Value, request: &Value, registry: &FakeRegistry) -> (String, u16) {
+    let Answer { accepted: false, message, code: Some(code), mutated: None, annotations, warnings, .. } =
+        decide(settings, request, registry)
+    else {
+        panic!("accepted: {request}")
+    };
+    assert!(annotations.is_empty() && warnings.is_empty());
+    assert!((1..=MAX_MESSAGE_CHARS).contains(&message.chars().count()), "{message}");
+    (message, code)
+}
+
+/// Checks an acceptance.
+#[track_caller]
+pub fn accepted(answer: &Answer) {
+    assert!(answer.accepted, "{}", answer.message);
+}
+
+/// The key `release`.
+#[must_use]
+pub fn release() -> Key {
+    Key::new("release")
+}
+
+/// Settings of the rule that wants the key `release` for all images of r.example.com.
+#[must_use]
+pub fn policy() -> Value {
+    settings(&[rule(&["r.example.com/*"], &release())])
 }
 
 /// One rule, called `release`, that wants one key for some images.
