@@ -166,6 +166,18 @@ fn the_version_is_the_same_everywhere() {
 }
 
 #[test]
+fn the_converter_names_the_module_that_is_published() {
+    let help = Command::new(env!("CARGO_BIN_EXE_sigwarden")).args(["convert", "--help"]).output().unwrap();
+    let module = format!(
+        "[default: registry://{}:v{}]",
+        annotation("io.kubewarden.policy.ociUrl"),
+        annotation("io.kubewarden.policy.version")
+    );
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains(&module), "{module}\n{help}");
+}
+
+#[test]
 fn the_repository_of_artifact_hub_has_an_owner() {
     let repository = yaml(&read("artifacthub-repo.yml"));
     assert_eq!(

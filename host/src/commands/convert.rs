@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     resource: Vec<CustomKind>,
 }
 
-const MODULE: &str = concat!("registry://ghcr.io/sigwarden/policies/sigwarden:v", env!("CARGO_PKG_VERSION"));
+const MODULE: &str = concat!("registry://ghcr.io/sigwarden/sigwarden:v", env!("CARGO_PKG_VERSION"));
 
 pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> Outcome {
     let texts = arguments.files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
