@@ -9,18 +9,10 @@ use serde_json::{Value, json};
 use sigwarden_host::convert::{Conversion, ConvertError, Options, convert};
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host, Policy, Settings};
-use sigwarden_testkit::{Key, TypedKey, people};
+use sigwarden_testkit::idioms;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-
-/// The signer that is no [`Key`].
-pub(crate) const RSA_4096: &str = "RSA 4096";
-
-pub(crate) static RSA: LazyLock<TypedKey> =
-    LazyLock::new(|| TypedKey::all("convert").into_iter().find(|(name, _)| *name == RSA_4096).unwrap().1);
-
-const CERTIFICATE: &str = include_str!("../../../tests/vectors/keys/certificate.pem");
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -39,36 +31,11 @@ fn load_policy() -> Policy {
     Policy::load(&module, None).unwrap()
 }
 
-/// One YAML document, with keys where `@KEY:LABEL@`, `@RSA-4096@` and `@CERTIFICATE@` stand.
+/// One YAML document, with keys where [`idioms::put_in_keys`] puts them.
 pub(crate) fn fill(text: &str) -> String {
     let mut value: Value = serde_norway::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    put_in_keys(&mut value);
+    idioms::put_in_keys(&mut value);
     serde_norway::to_string(&value).unwrap()
-}
-
-fn put_in_keys(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            while let Some((before, rest)) = text.split_once("@KEY:") {
-                let (label, after) = rest.split_once('@').unwrap();
-                *text = format!("{before}{}{after}", Key::new(label).pem());
-            }
-            if text.contains("@RSA-4096@") {
-                *text = text.replace("@RSA-4096@", &RSA.pem());
-            }
-            for (placeholder, pem) in [
-                ("@CERTIFICATE@", CERTIFICATE.to_owned()),
-                ("@AUTHORITY@", people::PRIVATE.fulcio.chain_pem()),
-                ("@HOLDER@", people::HOLDER.pem()),
-                ("@REKOR@", people::PRIVATE.rekor.pem()),
-            ] {
-                *text = text.replace(placeholder, &pem);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(put_in_keys),
-        Value::Object(fields) => fields.values_mut().for_each(put_in_keys),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 pub(crate) fn options() -> Options {

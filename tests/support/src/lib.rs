@@ -11,6 +11,7 @@
 
 pub mod fake_registry;
 pub mod forge;
+pub mod idioms;
 pub mod objects;
 pub mod people;
 mod primes;
