@@ -46,7 +46,7 @@ test: policy.wasm ## Run every test that needs no network but the package regist
 	cargo test --workspace --locked
 
 .PHONY: check
-check: lint test size ## Run all that needs no network but the package registries: what CI runs, live tests apart
+check: lint book test size ## Run all that needs no network but the package registries: what CI runs, live tests apart
 	@$(call say,all checks passed)
 
 .PHONY: lint
