@@ -1,7 +1,6 @@
 //! Attestations: checked in full when the settings are read, path and problem exactly.
 
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
-#![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 
 use serde_json::{Value, json};
@@ -9,37 +8,8 @@ use sigwarden::condition::{ConditionError, SlsaError, SlsaField};
 use sigwarden::requirement::{DeclaredAttestation, SignatureFormat};
 use sigwarden::settings::{Problem, Settings};
 use sigwarden_testkit::Key;
-use sigwarden_testkit::run::{entry, rule, settings};
-
-fn found(settings: &Value) -> (String, Problem, String) {
-    match Settings::parse(settings) {
-        Err(error) => (error.path().to_owned(), error.problem().clone(), error.to_string()),
-        Ok(_) => panic!("accepted: {settings}"),
-    }
-}
-
-fn refused(settings: &Value, path: &str, problem: &Problem) {
-    let (at, what, _) = found(settings);
-    assert_eq!((at.as_str(), &what), (path, problem), "{settings}");
-}
-
-fn with_entry(entry: &Value) -> Value {
-    let mut all = settings(&[rule(&["r.example.com/*"], &Key::new("release"))]);
-    all["verifyImages"][0]["attestors"][0]["entries"] = json!([entry]);
-    all
-}
-
-/// A value with a field set to another, or taken away by `null`.
-fn with(value: &Value, field: &str, new: Value) -> Value {
-    let mut value = value.clone();
-    let fields = value.as_object_mut().unwrap();
-    if new.is_null() {
-        fields.remove(field);
-    } else {
-        fields.insert(field.to_owned(), new);
-    }
-    value
-}
+use sigwarden_testkit::reading::{found, good, refused, with};
+use sigwarden_testkit::run::entry;
 
 const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 
@@ -52,7 +22,7 @@ fn attestation() -> Value {
 }
 
 fn attested(attestation: &Value) -> Value {
-    let mut settings = with_entry(&entry(&Key::new("release")));
+    let mut settings = good();
     settings["verifyImages"][0]["attestations"] = json!([attestation]);
     settings
 }
@@ -247,7 +217,7 @@ fn the_example_of_the_page_is_well_formed() {
 
 #[test]
 fn the_format_of_signatures_is_one_of_two_or_either() {
-    let mut settings = with_entry(&entry(&Key::new("release")));
+    let mut settings = good();
     let format = |settings: &Value| {
         let parsed = Settings::parse(settings).unwrap();
         parsed.rules().iter().map(|rule| rule.format).collect::<Vec<_>>()

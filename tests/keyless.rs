@@ -1,9 +1,5 @@
 //! Keyless signatures: every accept has a twin that is broken in one place and refused for that reason.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
-#![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
-#![expect(clippy::indexing_slicing, reason = "the tests' own values")]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

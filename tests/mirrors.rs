@@ -1,7 +1,6 @@
 //! Rule 8: what a proof says. A name that an image was signed under elsewhere counts only through a mapping, and
 //! signatures only where the settings say they are kept. Each test says which line of the source it guards.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 

@@ -2,7 +2,6 @@
 //! refused for that reason.
 
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
-#![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "the tests' own values")]
 #![expect(
     clippy::wildcard_enum_match_arm,

@@ -1,7 +1,6 @@
 //! Keys that the cluster keeps: read from the object that is named and from no other, counted like any other
 //! keys, and a denial whenever they cannot be had.
 
-#![expect(clippy::panic, reason = "a helper that fails ends its test")]
 #![expect(clippy::indexing_slicing, reason = "a helper that fails ends its test")]
 
 use base64::Engine as _;

@@ -35,6 +35,16 @@ pub fn trust_root() -> Value {
     PUBLIC.trust_root().to_value()
 }
 
+/// A certificate of one's own authority, valid for two years. It is in no CT log.
+#[must_use]
+pub fn own_leaf(since: i64) -> Leaf {
+    Leaf {
+        not_after: since + 730 * 86_400,
+        scts: Scts::Missing,
+        ..Leaf::email("jane@example.com", "", since)
+    }
+}
+
 /// The holder of a certificate of one's own authority, valid for years.
 pub static HOLDER: LazyLock<Identity> = LazyLock::new(|| holder("release@example.com"));
 

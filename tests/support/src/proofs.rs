@@ -16,6 +16,12 @@ use crate::{FakeRegistry, people};
 /// The first of January 2025, when the Sigstores of the tests begin.
 pub const BEGINNING: i64 = 1_735_689_600;
 
+/// The Sigstore of most tests.
+#[must_use]
+pub fn acme() -> Sigstore {
+    Sigstore::new("acme", BEGINNING)
+}
+
 /// Settings of one rule, `release`, that wants some attestor entries for images of r.example.com and believes that
 /// Sigstore.
 #[must_use]
@@ -39,14 +45,19 @@ pub fn decide_at(now: i64, settings: &Value, sign: impl FnOnce(&str) -> Vec<Sign
     decide(settings, &pod(APP), &registry)
 }
 
-/// The same at the time of a registry that was given none.
+/// The same with one signature.
+pub fn one_at(now: i64, settings: &Value, sign: impl FnOnce(&str) -> Signed) -> Answer {
+    decide_at(now, settings, |payload| vec![sign(payload)])
+}
+
+/// Decides at the time of a registry that was given none.
 pub fn decide_on(settings: &Value, sign: impl FnOnce(&str) -> Vec<Signed>) -> Answer {
     decide_at(people::NOW, settings, sign)
 }
 
 /// The same with one signature.
 pub fn one(settings: &Value, sign: impl FnOnce(&str) -> Signed) -> Answer {
-    decide_on(settings, |payload| vec![sign(payload)])
+    one_at(people::NOW, settings, sign)
 }
 
 /// Why the only signer that is missing is missing, where a signature of theirs was found.
