@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A Sigstore on loopback that real cosign can sign with: Fulcio and Rekor v1, for tests.
+"""A Sigstore on loopback that real cosign can sign with: Fulcio, Rekor v1 and GitHub's identity tokens, for tests.
 
     hack/sigstore-server.py PROGRAM DIRECTORY
 
@@ -8,6 +8,8 @@ PROGRAM is tests/support's `sigstore`, which makes every answer. Into DIRECTORY 
 - for cosign: `signing_config.json`, `trusted_root.json`, `chain.pem`, `rekor.pub` and `ctlog.pub`;
 - `identity-token`, the token of alice@example.com, for whom GitHub vouches, as Sigstore's own OAuth server would write it;
 - `port`, when it listens.
+
+GET /token?workflow=OWNER/NAME/.github/workflows/FILE@REF answers as GitHub does a job of that workflow.
 """
 
 import base64
@@ -17,6 +19,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import urllib.parse
 
 PERSON = "alice@example.com"
 ISSUER = "https://github.com/login/oauth"
@@ -31,6 +34,14 @@ def sigstore(*arguments: str, stdin: bytes = b"") -> bytes:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        if url.path != "/token" or "workflow" not in query:
+            self.answer(404, b"{}", {})
+            return
+        self.answer(200, json.dumps({"value": token(workflow_claims(query["workflow"]))}).encode(), {})
+
     def do_POST(self):
         part = {"/api/v2/signingCert": "fulcio", "/api/v1/log/entries": "rekor"}.get(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -68,20 +79,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def identity_token() -> str:
+def token(claims: dict) -> str:
     now = int(time.time())
-    claims = {
+    claims = {"aud": "sigstore", "iat": now, "exp": now + 3600, **claims}
+    parts = [json.dumps({"alg": "RS256"}).encode(), json.dumps(claims).encode(), b"nobody signed this"]
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+def person_claims() -> dict:
+    return {
         "iss": "https://oauth2.sigstore.dev/auth",
-        "aud": "sigstore",
         "sub": "CgExEgZnaXRodWI",
-        "iat": now,
-        "exp": now + 3600,
         "email": PERSON,
         "email_verified": True,
         "federated_claims": {"connector_id": ISSUER, "user_id": "1"},
     }
-    parts = [json.dumps({"alg": "RS256"}).encode(), json.dumps(claims).encode(), b"nobody signed this"]
-    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+def workflow_claims(workflow: str) -> dict:
+    path, ref = workflow.split("@")
+    repository = "/".join(path.split("/")[:2])
+    return {
+        "iss": "https://token.actions.githubusercontent.com",
+        "sub": f"repo:{repository}:ref:{ref}",
+        "repository": repository,
+        "ref": ref,
+        "job_workflow_ref": workflow,
+    }
 
 
 def signing_config(url: str) -> dict:
@@ -103,7 +127,7 @@ def main():
     (directory / "trusted_root.json").write_bytes(sigstore("root"))
     for name in ("chain.pem", "rekor.pub", "ctlog.pub"):
         (directory / name).write_bytes(sigstore(name))
-    (directory / "identity-token").write_text(identity_token())
+    (directory / "identity-token").write_text(token(person_claims()))
     (directory / "signing_config.json").write_text(json.dumps(signing_config(url)))
     (directory / "port").write_text(url.rsplit(":", 1)[1])
     server.serve_forever()

@@ -12,6 +12,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be made ends the program")]
 #![expect(clippy::panic, reason = "what cannot be made ends the program")]
+#![expect(clippy::indexing_slicing, reason = "what cannot be made ends the program")]
 
 use std::env::args;
 use std::io;
@@ -56,25 +57,35 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-/// Fulcio: a certificate for the person of the token.
+/// Fulcio: a certificate for the person or the workflow of the token.
 fn certificate(sigstore: &Sigstore, request: &Value, now: i64) -> Value {
     let claims = text(&request["credentials"]["oidcIdentityToken"]).split('.').nth(1).unwrap();
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
-    let person = text(&claims["email"]);
-    // Sigstore's own OAuth server passes on who vouched for the person.
-    let issuer = claims.pointer("/federated_claims/connector_id").unwrap_or(&claims["iss"]);
+    let subject = text(claims.get("email").unwrap_or(&claims["sub"]));
     let asked = &request["publicKeyRequest"];
     let key = VerifyingKey::from_public_key_pem(text(&asked["publicKey"]["content"])).unwrap();
     let proof = STANDARD.decode(text(&asked["proofOfPossession"])).unwrap();
-    key.verify(person.as_bytes(), &DerSignature::from_bytes(&proof).unwrap()).unwrap();
+    key.verify(subject.as_bytes(), &DerSignature::from_bytes(&proof).unwrap()).unwrap();
 
-    let mut leaf = Leaf::new(San::Email(person.to_owned()), text(issuer), now);
+    let mut leaf = leaf(&claims, now);
     leaf.spki = Some(der(text(&asked["publicKey"]["content"])));
     leaf.serial = hex_digest(&proof);
     let identity = sigstore.certify(&leaf);
     let chain: Vec<String> =
         [&identity.der].into_iter().chain(&identity.chain).map(|der| pem("CERTIFICATE", der)).collect();
     json!({ "signedCertificateEmbeddedSct": { "chain": { "certificates": chain } } })
+}
+
+/// What is certified: a workflow of GitHub, or a person.
+fn leaf(claims: &Value, now: i64) -> Leaf {
+    if let Some(workflow) = claims.get("job_workflow_ref") {
+        let (path, reference) = text(workflow).split_once('@').unwrap();
+        let (repository, file) = path.split_once("/.github/workflows/").unwrap();
+        return Leaf::github(repository, file, reference, now);
+    }
+    // Sigstore's own OAuth server passes on who vouched for the person.
+    let issuer = claims.pointer("/federated_claims/connector_id").unwrap_or(&claims["iss"]);
+    Leaf::new(San::Email(text(&claims["email"]).to_owned()), text(issuer), now)
 }
 
 /// What PEM holds.
