@@ -178,6 +178,8 @@ fn every_spelling_of_a_name_is_bound() {
 fn stray_keys_are_accepted_with_a_note() {
     let settings = yaml(
         "
+rule: PublicKey
+description: what the form shows
 signatures:
   - image: 'registry.example.com/*'
     rule: PublicKey
@@ -190,6 +192,8 @@ signatures:
     assert_eq!(
         notes,
         [
+            "description: has no effect; nothing reads it",
+            "rule: has no effect; what is asked for follows from `signatures`",
             "signatures[0].description: has no effect; nothing reads it",
             "signatures[0].rule: has no effect; the kind of the requirement follows from its fields",
         ]

@@ -157,6 +157,7 @@ fn kubewarden() -> Vec<(&'static str, Expected)> {
         ("annotations", PAIR),
         ("keyless", PAIR),
         ("keyless-prefix", PAIR),
+        ("from-rancher", Is(&[MonitorSigned])),
         ("github-actions", PAIR),
         ("certificates", PAIR),
         ("dead-spelling", Refused("spec.settings.signatures[0].github_actions", "write `githubActions`")),

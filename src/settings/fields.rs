@@ -132,6 +132,7 @@ pub(super) static SETTINGS: Table = Table {
             Implemented(Object),
             "A Sigstore TrustedRoot, in place of the public-good instance's that is built in.",
         ),
+        field("rule", Inert("what is asked for follows from `verifyImages`"), "Written by Rancher's form."),
     ],
 };
 

@@ -23,6 +23,8 @@ pub(super) static SETTINGS: Table = Table {
             Implemented(Object),
             "Ours: a Sigstore TrustedRoot, in place of the public-good instance's that is built in.",
         ),
+        field("rule", Inert("what is asked for follows from `signatures`"), "Written by Rancher's form."),
+        field("description", Inert("nothing reads it"), "Written by Rancher's form."),
     ],
 };
 

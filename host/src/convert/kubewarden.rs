@@ -70,6 +70,11 @@ struct Condition {
 struct Settings {
     modify_images_with_digest: Option<bool>,
     signatures: Vec<Signature>,
+    /// Written by forms.
+    #[serde(rename = "rule")]
+    _rule: Option<IgnoredAny>,
+    #[serde(rename = "description")]
+    _description: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -72,6 +72,7 @@ pub(crate) fn kubewarden() -> Vec<(&'static str, Case)> {
         ("two-keys", Case::signed(APP, &[Key("release"), Key("security")])),
         ("namespaced", app()),
         ("monitor", app()),
+        ("from-rancher", app()),
         ("not-modifying", app()),
         ("annotations", app().annotated(&[("environment", "production")])),
         (
