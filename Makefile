@@ -179,6 +179,11 @@ conformance: ## Judge the cases of sigstore-conformance, natively and in the san
 trusted-root: ## Take over the public-good trust root of the sigstore-trust-root crate in Cargo.lock
 	@hack/trusted-root.sh
 
+.PHONY: monitoring
+monitoring: ## Test the alerts with promtool, and the dashboard against Grafana's own types
+	@$(call say,testing the alerts and the dashboard)
+	hack/monitoring-tests.sh
+
 .PHONY: bench
 bench: policy.wasm ## Measure decisions, as multiples of one native P-256 verification in the same run, and memory
 	@$(call say,measuring (the first build takes some minutes))
