@@ -164,6 +164,7 @@ live-tests: annotated-policy.wasm host ## Sign fresh images with cosign 2 and 3 
 	hack/push-tests.sh
 	hack/tutorial-tests.sh
 	hack/release-tests.sh
+	hack/mirror-tests.sh
 
 # The cases are not part of this repository: SIGWARDEN_TESTDATA says where they are.
 CONFORMANCE := $(TARGET_DIR)/$(WASM_TARGET)/release/sigwarden_conformance.wasm
