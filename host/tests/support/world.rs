@@ -155,7 +155,7 @@ fn decide_in(registry: FakeRegistry, grants: Grants, settings: &Value, request: 
     static POLICY: OnceLock<Policy> = OnceLock::new();
     // Without the host's time limit: a slow machine changes no verdict.
     let policy = POLICY.get_or_init(|| Policy::load(&module(), None).unwrap());
-    let host = Host::new(grants, World { registry, takes: Duration::from_millis(150) });
+    let host = Host::new(grants, World { registry, takes: Duration::from_millis(1200) });
     evaluate(policy, settings, request, &host)
 }
 
