@@ -20,8 +20,9 @@ run_pip() {
   if [ ! -d "$SETUP/pip" ]; then
     lock_setup
     say "fetching pip from Debian $(codename)"
-    apt_suite "$(codename)" && apt_unpack "$(codename)" python3-pip-whl "$SETUP/pip" ||
+    if ! apt_suite "$(codename)" || ! apt_unpack "$(codename)" python3-pip-whl "$SETUP/pip"; then
       die "no pip: install python3-pip"
+    fi
   fi
   wheel=$(compgen -G "$SETUP/pip/usr/share/python-wheels/pip-*.whl")
   PYTHONPATH=$wheel python3 -m pip "$@"
