@@ -13,6 +13,10 @@ pub const MAX_SETTINGS_BYTES: usize = 1536 * 1024;
 /// Images of one object. The largest pods seen in practice run some tens of containers.
 pub const MAX_IMAGES: usize = 200;
 
+/// Characters of the place of an image in a custom resource. Whoever writes the object chooses the names in it; those of
+/// Kubernetes' own maps have at most 317.
+pub const MAX_PLACE_CHARS: usize = 4096;
+
 /// Characters of an image reference: 260 for host and port, 255 for the path (distribution/reference
 /// `RepositoryNameTotalLengthMax`), 128 for the tag, 71 for the digest, and what separates them.
 pub const MAX_REFERENCE_CHARS: usize = 260 + 1 + 255 + 1 + 128 + 1 + 71;

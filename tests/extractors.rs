@@ -372,3 +372,72 @@ fn settings_of_extractors() {
     let error = Settings::parse(&policy(&task_extractors("Pod"))).unwrap_err();
     assert_eq!(error.to_string(), format!("imageExtractors.Pod: found `Pod`; {known}"));
 }
+
+/// Names of fields are whoever's who writes the object, and end up in the audit log beside what was verified.
+#[test]
+fn names_of_fields_cannot_forge_what_is_recorded() {
+    let policy = policy(&json!({"Task": [{"path": "/spec/*/image"}]}));
+    let run = |names: &[&str]| {
+        let spec: Value = names.iter().map(|name| (*name, json!({"image": GOOD}))).collect();
+        decide(&policy, &request("tekton.dev", "v1", "Task", &spec), &registry())
+    };
+    let verified = |answer: &Answer| {
+        let [(name, value)] = &answer.annotations[..] else { panic!("{answer:?}") };
+        assert_eq!(name, "verified-images");
+        value.clone()
+    };
+    let by = format!("{}: rule \"release\" by key {}", pinned(GOOD), Key::new("release").fingerprint());
+    assert_eq!(verified(&run(&["a-b.c/d_E2"])), format!("spec.a-b.c/d_E2.image {by}"));
+    for (name, shown) in [
+        ("x: rule \"release\"; spec.y", r#"["x: rule \"release\"; spec.y"]"#.to_owned()),
+        ("", r#"[""]"#.to_owned()),
+        ("a b", r#"["a b"]"#.to_owned()),
+        (&"; ".repeat(60), format!(r#"["{}..."]"#, "; ".repeat(32))),
+    ] {
+        let both = verified(&run(&["z", name]));
+        assert!(both.contains(&format!("spec{shown}.image {by}")), "{both}");
+    }
+}
+
+/// Metadata changes freely while an object is being deleted, but not where its images are.
+#[test]
+fn rule_11_an_image_in_metadata_is_an_image() {
+    let policy = policy(&json!({"Task": [{"path": "/metadata/annotations/image"}]}));
+    let update = |old: &str, new: &str| {
+        let mut update = request("tekton.dev", "v1", "Task", &json!({}));
+        update["operation"] = json!("UPDATE");
+        update["oldObject"] = update["object"].clone();
+        update["oldObject"]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        update["oldObject"]["metadata"]["annotations"] = json!({"image": old});
+        update["object"]["metadata"]["annotations"] = json!({"image": new});
+        decide(&policy, &update, &registry())
+    };
+    assert!(update(UNSIGNED, UNSIGNED).accepted);
+    assert_eq!(
+        unsigned(&update(GOOD, UNSIGNED)),
+        [("/metadata/annotations/image", "metadata.annotations.image")]
+    );
+}
+
+/// What a place is called is bounded, as are the places.
+#[test]
+fn rule_01_a_place_with_a_long_name_is_not_judged() {
+    let policy = policy(&json!({"Task": [{"path": "/spec/*/*/image"}]}));
+    let run = |name: &str, items: &[Value]| {
+        let spec = json!({name: items});
+        decide(&policy, &request("tekton.dev", "v1", "Task", &spec), &registry())
+    };
+    let longest = sigwarden::limits::MAX_PLACE_CHARS - "/spec//0/image".len();
+    assert!(run(&"n".repeat(longest), &[json!({"image": GOOD})]).accepted);
+    let answer = run(&"n".repeat(longest + 1), &[json!({"image": GOOD})]);
+    let Verdict::Deny(Denied::Object(ObjectReason::Workload(WorkloadError::LongPlace(_)))) = &answer.verdict
+    else {
+        panic!("{answer:?}")
+    };
+    assert_eq!(answer.code, Some(503));
+    assert!(answer.message.ends_with("is longer than 4096 characters"), "{}", answer.message);
+    // The names alone take no time.
+    let mut items = vec![Value::Null; 200_000];
+    items.push(json!({"image": UNSIGNED}));
+    assert!(!run(&"n".repeat(500_000), &items).accepted);
+}

@@ -249,7 +249,7 @@ impl Denied {
         match self {
             Self::Object(
                 ObjectReason::Request(RequestError::TooLong)
-                | ObjectReason::Workload(WorkloadError::TooManyImages { .. }),
+                | ObjectReason::Workload(WorkloadError::TooManyImages { .. } | WorkloadError::LongPlace(_)),
             ) => Denial::Undecided,
             Self::Object(_) => Denial::Rejected,
             Self::Images { failures, .. } => {

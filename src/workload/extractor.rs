@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::podspec::ImageSite;
 use super::request::GroupVersionKind;
 use super::{WorkloadError, kinds};
-use crate::limits::MAX_IMAGES;
+use crate::limits::{MAX_IMAGES, MAX_PLACE_CHARS};
 
 /// Where the objects of one kind keep their images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl ExtractorPath {
 pub(super) fn sites(object: &Value, extractors: &[&Extractor]) -> Result<Vec<ImageSite>, WorkloadError> {
     let mut sites = Vec::new();
     for path in extractors.iter().flat_map(|extractor| &extractor.paths) {
-        walk(object, &path.0, String::new(), String::new(), &mut sites)?;
+        walk(object, &path.0, &mut Trail(Vec::new()), &mut sites)?;
         if sites.len() > MAX_IMAGES {
             return Err(WorkloadError::TooManyImages { limit: MAX_IMAGES });
         }
@@ -91,11 +91,28 @@ pub(super) fn sites(object: &Value, extractors: &[&Extractor]) -> Result<Vec<Ima
     if sites.is_empty() { Err(WorkloadError::NothingExtracted) } else { Ok(sites) }
 }
 
-fn walk(
-    value: &Value,
-    steps: &[Step],
-    pointer: String,
-    path: String,
+/// Whether some path leads into a field of the object.
+pub(super) fn lead_into(extractors: &[&Extractor], field: &str) -> bool {
+    extractors.iter().flat_map(|extractor| &extractor.paths).any(|path| match path.0.first() {
+        Some(Step::Field(first)) => first == field,
+        Some(Step::Each) | None => true,
+    })
+}
+
+/// The way to a value. It is written out for images and errors alone: there may be many values, and the names of their
+/// fields may be long.
+struct Trail<'v>(Vec<Part<'v>>);
+
+#[derive(Clone, Copy)]
+enum Part<'v> {
+    Field(&'v str),
+    Index(usize),
+}
+
+fn walk<'v>(
+    value: &'v Value,
+    steps: &'v [Step],
+    trail: &mut Trail<'v>,
     sites: &mut Vec<ImageSite>,
 ) -> Result<(), WorkloadError> {
     if sites.len() > MAX_IMAGES {
@@ -104,38 +121,82 @@ fn walk(
     let Some((step, rest)) = steps.split_first() else {
         return match value {
             Value::String(image) if !image.is_empty() => {
-                sites.push(ImageSite::at(pointer, path, image.clone()));
+                sites.push(ImageSite::at(trail.pointer()?, trail.path(), image.clone()));
                 Ok(())
             }
-            Value::String(_) | Value::Null => Err(WorkloadError::NoImage(path)),
+            Value::String(_) | Value::Null => Err(WorkloadError::NoImage(trail.path())),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Err(WorkloadError::Shape { path, expected: "a text" })
+                Err(WorkloadError::Shape { path: trail.path(), expected: "a text" })
             }
         };
     };
-    let field = |name: &str| {
-        let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        (format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), path)
+    let mut go = |part: Part<'v>, inner: &'v Value| {
+        trail.0.push(part);
+        walk(inner, rest, trail, sites)?;
+        trail.0.pop();
+        Ok(())
     };
     match (step, value) {
         (Step::Field(name), Value::Object(fields)) => {
-            let (pointer, path) = field(name);
-            match fields.get(name) {
-                Some(inner) => walk(inner, rest, pointer, path, sites),
-                None => Ok(()),
+            fields.get(name).map_or(Ok(()), |inner| go(Part::Field(name), inner))
+        }
+        (Step::Each, Value::Object(fields)) => {
+            fields.iter().try_for_each(|(name, inner)| go(Part::Field(name), inner))
+        }
+        (Step::Each, Value::Array(items)) => {
+            items.iter().enumerate().try_for_each(|(index, inner)| go(Part::Index(index), inner))
+        }
+        (_, Value::Null) => Ok(()),
+        (Step::Field(_), _) => Err(WorkloadError::Shape { path: trail.path(), expected: "a mapping" }),
+        (Step::Each, _) => Err(WorkloadError::Shape { path: trail.path(), expected: "a list" }),
+    }
+}
+
+impl Trail<'_> {
+    /// As a JSON Pointer.
+    fn pointer(&self) -> Result<String, WorkloadError> {
+        let part = |part: &Part<'_>| match part {
+            Part::Field(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+            Part::Index(index) => format!("/{index}"),
+        };
+        let pointer: String = self.0.iter().map(part).collect();
+        if pointer.len() > MAX_PLACE_CHARS {
+            return Err(WorkloadError::LongPlace(self.path()));
+        }
+        Ok(pointer)
+    }
+
+    /// As people write it. Whoever writes the object chooses the names of its fields: what could be taken for more than
+    /// a name stands in quotes.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Field(name) if is_plain(name) && path.is_empty() => path.push_str(name),
+                Part::Field(name) if is_plain(name) => path.push_str(&format!(".{name}")),
+                Part::Field(name) => path.push_str(&quoted(name)),
+                Part::Index(index) => path.push_str(&format!("[{index}]")),
             }
         }
-        (Step::Each, Value::Object(fields)) => fields.iter().try_for_each(|(name, inner)| {
-            let (pointer, path) = field(name);
-            walk(inner, rest, pointer, path, sites)
-        }),
-        (Step::Each, Value::Array(items)) => items.iter().enumerate().try_for_each(|(index, inner)| {
-            walk(inner, rest, format!("{pointer}/{index}"), format!("{path}[{index}]"), sites)
-        }),
-        (_, Value::Null) => Ok(()),
-        (Step::Field(_), _) => Err(WorkloadError::Shape { path, expected: "a mapping" }),
-        (Step::Each, _) => Err(WorkloadError::Shape { path, expected: "a list" }),
+        path
     }
+}
+
+/// Characters shown of a name in quotes: so few that the quote at its end is seen.
+const MAX_QUOTED_CHARS: usize = 64;
+
+/// `["a name"]`
+fn quoted(name: &str) -> String {
+    let mut chars = name.chars();
+    let mut shown: String = chars.by_ref().take(MAX_QUOTED_CHARS).collect();
+    if chars.next().is_some() {
+        shown.push_str("...");
+    }
+    format!("[{}]", Value::from(shown))
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub use extractor::{Extractor, ExtractorKind, ExtractorPath};
 pub use podspec::ImageSite;
 pub use request::{AdmissionRequest, GroupVersionKind, GroupVersionResource, RequestError};
 
+use crate::limits::MAX_PLACE_CHARS;
 use crate::text::Shown;
 use kinds::Placement;
 
@@ -87,6 +88,9 @@ pub enum WorkloadError {
     /// A pod without containers.
     #[error("`{}` has no containers", Shown(.0))]
     NoContainers(String),
+    /// An image in fields whose names are longer than the limit.
+    #[error("the place of an image, `{}`, is longer than {MAX_PLACE_CHARS} characters", Shown(.0))]
+    LongPlace(String),
     /// More images than the limit.
     #[error("more than {limit} images")]
     TooManyImages {
@@ -124,7 +128,7 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
     let being_deleted = request.operation == "UPDATE"
         && old.and_then(|old| old.pointer("/metadata/deletionTimestamp")).is_some_and(|at| !at.is_null());
     // Finalizers must go even from an object whose images cannot be told.
-    if being_deleted && old.is_some_and(|old| runs_the_same(object, old)) {
+    if being_deleted && old.is_some_and(|old| form.runs_the_same(object, old)) {
         return Ok(Workload::RunsNothing(RunsNothing::BeingDeleted));
     }
     let mut sites = form.sites(object)?;
@@ -149,18 +153,6 @@ pub fn images(request: &AdmissionRequest, extractors: &[Extractor]) -> Result<Wo
     Ok(Workload::Runs(sites))
 }
 
-/// Whether two objects differ in nothing but their metadata and status.
-fn runs_the_same(object: &Value, old: &Value) -> bool {
-    let what_runs = |object: &Value| {
-        let mut object = object.clone();
-        if let Some(fields) = object.as_object_mut() {
-            fields.retain(|name, _| name != "metadata" && name != "status");
-        }
-        object
-    };
-    what_runs(object) == what_runs(old)
-}
-
 /// How the images of an object are found.
 enum Form<'e> {
     BuiltIn(&'static kinds::Kind),
@@ -173,6 +165,22 @@ impl Form<'_> {
             Self::BuiltIn(kind) => podspec::sites(object, kind),
             Self::Custom(extractors) => extractor::sites(object, extractors),
         }
+    }
+
+    /// Whether two objects differ in nothing but their metadata and status, where no image is.
+    fn runs_the_same(&self, object: &Value, old: &Value) -> bool {
+        let has_images = |field: &str| match self {
+            Self::BuiltIn(_) => false,
+            Self::Custom(extractors) => extractor::lead_into(extractors, field),
+        };
+        let what_runs = |object: &Value| {
+            let mut object = object.clone();
+            if let Some(fields) = object.as_object_mut() {
+                fields.retain(|name, _| !matches!(name.as_str(), "metadata" | "status") || has_images(name));
+            }
+            object
+        };
+        what_runs(object) == what_runs(old)
     }
 }
 
