@@ -81,6 +81,40 @@ fn claims_have_wildcards_and_are_whole() {
     }
 }
 
+/// A branch may be called `x@refs/heads/main`: what a pattern says behind its `@` is what stands behind the first.
+#[test]
+fn rule_14_a_wildcard_does_not_reach_over_the_at_that_follows() {
+    let wanted =
+        |issuer: &str, subject: &str| settings(&[json!({"keyless": {"issuer": issuer, "subject": subject}})]);
+    let by = |settings: &Value, reference: &str| {
+        let workflow = "https://github.com/acme/app/.github/workflows/release.yml";
+        judged_by(settings, &[&format!("{workflow}@{reference} {GITHUB}")])
+    };
+    for subject in [
+        "https://github.com/acme/*@refs/heads/main",
+        "https://github.com/acme/app/.github/workflows/*.yml@refs/heads/main",
+        "https://github.com/acme/app/.github/workflows/release.yml*@refs/heads/main",
+    ] {
+        let main = wanted(GITHUB, subject);
+        assert!(by(&main, "refs/heads/main").accepted, "{subject}");
+        for branch in ["refs/heads/x@refs/heads/main", "refs/heads/@refs/heads/main", "refs/heads/main2"] {
+            assert_shortfall(&by(&main, branch), "signed, but not by whom the rule wants");
+        }
+    }
+    // Behind it, any name is one.
+    let tags = wanted(GITHUB, "https://github.com/acme/*@refs/tags/*");
+    for tag in ["refs/tags/v1", "refs/tags/@acme/app@1.0.0"] {
+        assert!(by(&tags, tag).accepted, "{tag}");
+    }
+    assert_shortfall(&by(&tags, "refs/heads/x@refs/tags/v1"), "");
+    // A name at a domain is none of a workflow's.
+    let staff = settings(&[json!({"keyless": {
+        "issuerRegExp": format!("^https://accounts.example.com$|^{GITHUB}$"), "subject": "*@example.com",
+    }})]);
+    assert!(judged_by(&staff, &["alice@example.com https://accounts.example.com"]).accepted);
+    assert_shortfall(&by(&staff, "refs/heads/x@example.com"), "");
+}
+
 #[test]
 fn rule_05_two_of_one_domain_are_two_people() {
     let staff = json!({"keyless": {"issuer": "https://accounts.example.com", "subject": "*@example.com"}});

@@ -348,7 +348,11 @@ pub(super) static KEYLESS: Table = Table {
     fields: &[
         field("issuer", Implemented(Text), "Who vouches for the subject; `*` and `?` are wildcards."),
         field("issuerRegExp", Implemented(Text), "The same as a regular expression over the whole issuer."),
-        field("subject", Implemented(Text), "Who has signed; `*` and `?` are wildcards."),
+        field(
+            "subject",
+            Implemented(Text),
+            "Who has signed; `*` and `?` are wildcards, before an `@` for anything but an `@`.",
+        ),
         field(
             "subjectRegExp",
             Implemented(Text),

@@ -23,7 +23,8 @@ pub struct IdentityPattern {
 pub enum TextPattern {
     /// This text.
     Exact(String),
-    /// A text with `*` for any characters and `?` for one byte, from beginning to end.
+    /// A text with `*` for any characters and `?` for one byte, from beginning to end; before an `@` of its own, for any
+    /// but that.
     Wildcard(String),
     /// A text that the whole expression matches.
     Regex(AnchoredRegex),
@@ -71,9 +72,9 @@ impl IdentityPattern {
         is_one(&self.issuer) && is_one(&self.subject)
     }
 
-    fn names(&self, identity: &Identity) -> bool {
-        self.issuer.iter().all(|pattern| pattern.matches(identity.issuer()))
-            && self.subject.iter().all(|pattern| pattern.matches(identity.subject()))
+    fn names(&self, identity: &Identity, matches: fn(&TextPattern, &str) -> bool) -> bool {
+        self.issuer.iter().all(|pattern| matches(pattern, identity.issuer()))
+            && self.subject.iter().all(|pattern| matches(pattern, identity.subject()))
     }
 
     /// Whether the certificate says what is wanted; `None` if it does.
@@ -82,7 +83,7 @@ impl IdentityPattern {
         identity: &Identity,
         certificate: &SigningCertificate,
     ) -> Result<Option<Mismatch>, EvidenceError> {
-        if !self.names(identity) {
+        if !self.names(identity, TextPattern::matches) {
             return Ok(Some(Mismatch::Identity));
         }
         for (claim, wanted) in &self.claims {
@@ -101,13 +102,21 @@ impl RevokedSigners {
     }
 
     pub(super) fn has_identity(&self, identity: &Identity) -> bool {
-        self.identities.iter().any(|revoked| revoked.names(identity))
+        self.identities.iter().any(|revoked| revoked.names(identity, TextPattern::may_match))
     }
 }
 
 impl TextPattern {
     /// Whether a text is what is wanted.
     pub(crate) fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Wildcard(pattern) => wildcard_before_at(pattern, text),
+            Self::Exact(_) | Self::Regex(_) | Self::Below(_) => self.may_match(text),
+        }
+    }
+
+    /// The same with wildcards that stand for everything: to revoke too much is no hole.
+    fn may_match(&self, text: &str) -> bool {
         match self {
             Self::Exact(exact) => text == exact,
             Self::Wildcard(pattern) => wildcard(pattern, text),
@@ -117,6 +126,16 @@ impl TextPattern {
             }
         }
     }
+}
+
+/// A wildcard match in which what stands before the pattern's last `@` has no more of them than the pattern: a branch may
+/// be called `x@refs/heads/main`, and is not what `https://github.com/acme/*@refs/heads/main` means.
+fn wildcard_before_at(pattern: &str, text: &str) -> bool {
+    let Some((before, behind)) = pattern.rsplit_once('@') else { return wildcard(pattern, text) };
+    let ats = before.matches('@').count();
+    let Some((at, _)) = text.match_indices('@').nth(ats) else { return false };
+    let Some((head, tail)) = text.split_at_checked(at) else { return false };
+    wildcard(before, head) && tail.strip_prefix('@').is_some_and(|tail| wildcard(behind, tail))
 }
 
 /// `subject "…" by issuer "…"`
