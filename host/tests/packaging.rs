@@ -1,4 +1,4 @@
-//! What is published beside the code: the metadata in the module, Artifact Hub's package, Rancher's form, the workflows.
+//! What is published beside the code: the metadata in the module, Artifact Hub's package, the workflows.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,12 +9,11 @@
 
 use serde_json::{Value, json};
 use sigwarden_host::host::NoBackend;
-use sigwarden_host::{Grants, Host, Policy, Settings};
+use sigwarden_host::{Grants, Host, Policy};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use wasmparser::{Parser, Payload};
 
 fn root() -> PathBuf {
@@ -184,120 +183,6 @@ fn the_repository_of_artifact_hub_has_an_owner() {
         repository["owners"][0]["email"],
         yaml(&read("artifacthub-pkg.yml"))["maintainers"][0]["email"]
     );
-}
-
-const KEY: &str = "-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECjV3uCoBRE3FczJ+XgMMXeqUwp1+
-VK188tnHQODt8Aajoo2FjEjFRaxmSl3oSSPoZiD/k10jMP1c8WCxl9cKUQ==
------END PUBLIC KEY-----
-";
-
-/// What Rancher's form makes of a question that is filled in: `answers` by variable, the rest are the defaults.
-fn form(questions: &Value, answers: &dyn Fn(&str) -> Option<Value>) -> Value {
-    let mut out = json!({});
-    for question in questions.as_array().unwrap() {
-        let variable = question["variable"].as_str().unwrap();
-        let value = if question["sequence_questions"].is_array() {
-            let item = form(&question["sequence_questions"], answers);
-            if answers(variable) == Some(json!([])) { json!([]) } else { json!([item]) }
-        } else if question["subquestions"].is_array() {
-            for (path, value) in form(&question["subquestions"], answers).as_object().unwrap() {
-                let (_, field) = path.split_once('.').unwrap();
-                out[variable][field] = value.clone();
-            }
-            continue;
-        } else {
-            answers(variable).unwrap_or_else(|| question["default"].clone())
-        };
-        out[variable] = value;
-    }
-    out
-}
-
-/// Rancher leaves out what is empty before it saves a policy.
-fn without_empty(value: Value) -> Option<Value> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
-        Value::Array(items) => {
-            let items: Vec<Value> = items.into_iter().filter_map(without_empty).collect();
-            (!items.is_empty()).then_some(Value::Array(items))
-        }
-        Value::Object(fields) => {
-            let fields: serde_json::Map<String, Value> =
-                fields.into_iter().filter_map(|(name, value)| Some((name, without_empty(value)?))).collect();
-            (!fields.is_empty()).then_some(Value::Object(fields))
-        }
-        Value::Bool(_) | Value::Number(_) => Some(value),
-    }
-}
-
-fn validate(settings: &Value) -> Result<(), String> {
-    static POLICY: OnceLock<Policy> = OnceLock::new();
-    let policy = POLICY.get_or_init(|| Policy::load(&module(), None).unwrap());
-    let settings = Settings::from_yaml(&settings.to_string()).unwrap();
-    let answer = policy.validate_settings(&settings, &Host::new(Grants::default(), NoBackend));
-    if answer.valid { Ok(()) } else { Err(answer.message.unwrap_or_default()) }
-}
-
-#[test]
-fn what_the_form_makes_is_accepted() {
-    let questions = yaml(&read("questions-ui.yml"))["questions"].clone();
-    let needed = |variable: &str| match variable {
-        "imageReferences" => Some(json!(["ghcr.io/acme/*"])),
-        // The text of the entries is edited in place of the form's example.
-        "entries" => Some(json!([{"keys": {"publicKeys": KEY, "rekor": {"ignoreTlog": true}}}])),
-        "exceptions" => Some(json!([])),
-        _ => None,
-    };
-    let least = without_empty(form(&questions, &needed)).unwrap();
-    assert_eq!(validate(&least), Ok(()), "{least:#}");
-
-    let everything = |variable: &str| match variable {
-        "name" => Some(json!("release")),
-        "skipImageReferences" => Some(json!(["ghcr.io/acme/public/*"])),
-        "mutateDigest" | "mutation.podsOnly" => Some(json!(false)),
-        "skipUnchanged" => Some(json!(true)),
-        "unmatchedImages" => Some(json!("warn")),
-        "revoked.digests" => Some(json!([format!("sha256:{}", "0".repeat(64))])),
-        "digest" => Some(json!(format!("sha256:{}", "1".repeat(64)))),
-        "until" => Some(json!("2030-01-31T00:00:00Z")),
-        "reason" => Some(json!("TICKET-1")),
-        "exceptions" => None,
-        other => needed(other),
-    };
-    let full = without_empty(form(&questions, &everything)).unwrap();
-    assert_eq!(validate(&full), Ok(()), "{full:#}");
-    for field in ["verifyImages", "unmatchedImages", "skipUnchanged", "mutation", "revoked", "exceptions"] {
-        assert!(!full[field].is_null(), "the form has no {field}");
-    }
-
-    // The form's example key is no key: an example left as it is must not be a rule.
-    let untouched = |variable: &str| if variable == "entries" { None } else { needed(variable) };
-    let example = without_empty(form(&questions, &untouched)).unwrap();
-    let error = validate(&example).unwrap_err();
-    assert!(error.starts_with("verifyImages[0].attestors[0].entries[0].keys.publicKeys"), "{error}");
-}
-
-#[test]
-fn the_form_offers_what_the_settings_allow() {
-    let schema: Value = serde_json::from_str(&read("docs/settings.schema.json")).unwrap();
-    let questions = yaml(&read("questions-ui.yml"))["questions"].clone();
-    for question in questions.as_array().unwrap() {
-        let variable = question["variable"].as_str().unwrap();
-        let text = schema.to_string();
-        assert!(text.contains(&format!("\"{variable}\"")), "{variable} is no setting");
-        for option in question["options"].as_array().unwrap_or(&Vec::new()) {
-            let mut settings = json!({
-                "verifyImages": [{
-                    "imageReferences": ["a.example/*"],
-                    "attestors": [{"entries": [{"keys": {"publicKeys": KEY, "rekor": {"ignoreTlog": true}}}]}],
-                }],
-            });
-            settings[variable] = option.clone();
-            assert_eq!(validate(&settings), Ok(()), "{variable}: {option}");
-        }
-    }
 }
 
 /// Whether something that a workflow uses is pinned: by a commit, with the version beside it.
