@@ -196,7 +196,7 @@ impl Slsa {
             (SlsaField::BuilderId, SlsaVersion::V1) => text(predicate, "/runDetails/builder/id"),
             (SlsaField::BuildType, SlsaVersion::V02) => text(predicate, "/buildType"),
             (SlsaField::BuildType, SlsaVersion::V1) => text(predicate, "/buildDefinition/buildType"),
-            (SlsaField::SourceUri, _) => Ok(self.source(predicate)?.repository),
+            (SlsaField::SourceUri, _) => direct(self.source(predicate)?.repository),
             (SlsaField::SourceRef, _) => self
                 .source(predicate)?
                 .reference
@@ -284,6 +284,15 @@ fn repository(uri: &str) -> &str {
     let uri = uri.strip_prefix("git+").unwrap_or(uri);
     let uri = uri.strip_suffix('/').unwrap_or(uri);
     uri.strip_suffix(".git").unwrap_or(uri)
+}
+
+/// A URI whose path leads where it says: who fetches `https://github.com/acme/../evil` asks for `/evil`.
+fn direct(uri: &str) -> Result<&str, Finding> {
+    let is_detour = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    if uri.split(['/', '\\']).any(is_detour) {
+        return Err(Finding::Unreadable("`.` or `..` stands in the source's path"));
+    }
+    Ok(uri)
 }
 
 /// Takes `@ref` off a URI; an `@` before the path belongs to the user.

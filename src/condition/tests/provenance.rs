@@ -149,6 +149,31 @@ fn other_build_types_of_v1_name_a_source_or_the_only_dependency() {
     assert_eq!(source(&other(parameters, json!([]))), Err(Finding::Unreadable("no source is named")));
 }
 
+/// Clients of git follow `..` before they ask: it leads out of what the pattern names.
+#[test]
+fn rule_14_a_source_is_where_it_says_it_is() {
+    let source = |uri: &str| {
+        let predicate = with(provenance_v02(), "/invocation/configSource/uri", json!(uri));
+        ask(V02, SlsaField::SourceUri, "https://github.com/acme/*", &predicate)
+    };
+    for good in ["git+https://github.com/acme/app@refs/heads/main", "https://github.com/acme/a..b/.c./..."]
+    {
+        assert_eq!(source(good), Ok(()), "{good}");
+    }
+    let why = "`.` or `..` stands in the source's path";
+    for out in [
+        "git+https://github.com/acme/../evil/app@refs/heads/main",
+        "https://github.com/acme/app/../../evil/app.git",
+        "https://github.com/acme/%2e%2E/evil/app",
+        "https://github.com/acme/.%2e/evil/app",
+        "https://github.com/acme/..\\evil",
+        "https://github.com/acme/./app",
+        "https://github.com/acme/..",
+    ] {
+        assert_eq!(source(out), Err(Finding::Unreadable(why)), "{out}");
+    }
+}
+
 #[test]
 fn an_at_sign_before_the_path_is_no_ref() {
     for (uri, yes) in [
