@@ -16,7 +16,7 @@ use converted::{manifests, options, root, run};
 use serde_json::Value;
 use sigwarden_host::convert::ConvertError;
 use sigwarden_testkit::idioms::{self, Case, Lack, Proof, Twin};
-use sigwarden_testkit::{decide, failures};
+use sigwarden_testkit::{decide, failures, forge};
 use std::fs;
 use std::path::PathBuf;
 
@@ -267,10 +267,10 @@ fn lacking(name: &str, form: Form, case: &Case, settings: &Value) {
     assert!(case.twins.len() > 1, "{name}");
     for Twin { proofs, lack } in &case.twins {
         let by_digest = verdict(settings, case, &case.pinned(), proofs);
-        assert_eq!(by_digest, Err(lack.clone()), "{name}: {proofs:?}: {settings}");
+        assert_eq!(by_digest, Err(lack.clone()), "{name}: {form:?}: {proofs:?}");
         let by_tag = verdict(settings, case, case.image, proofs);
         let lack = if matches!(form, Pinned | MonitorPinned) { &Lack::Digest } else { lack };
-        assert_eq!(by_tag, Err(lack.clone()), "{name}: {proofs:?}: {settings}");
+        assert_eq!(by_tag, Err(lack.clone()), "{name}: {form:?}: {proofs:?}");
     }
 }
 
@@ -285,7 +285,7 @@ fn settings(case: &Case, manifest: &Value) -> Vec<Value> {
     if case.relies_on_the_public_sigstore() { vec![believing] } else { vec![written, believing] }
 }
 
-/// Whether the object was changed.
+/// Whether the object was changed, to the digest.
 #[derive(Debug, Eq, PartialEq)]
 struct Changed(bool);
 
@@ -293,6 +293,8 @@ struct Changed(bool);
 fn verdict(settings: &Value, case: &Case, reference: &str, proofs: &[Proof]) -> Result<Changed, Lack> {
     let answer = decide(settings, &(case.request)(reference), &case.registry(proofs));
     if answer.accepted {
+        let digest = forge::hex_digest(case.image.as_bytes());
+        assert!(answer.mutated.iter().all(|object| object.to_string().contains(&digest)), "{answer:?}");
         return Ok(Changed(answer.mutated.is_some()));
     }
     assert_eq!(answer.code, Some(403), "{answer:?}");
