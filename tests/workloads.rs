@@ -218,6 +218,39 @@ fn kinds_this_policy_does_not_know() {
     assert_eq!(reason(&request), workload(mismatch));
 }
 
+/// Kubewarden's audit scanner calls each resource by its kind.
+#[test]
+fn the_audit_scanner_is_understood() {
+    for kind in KINDS {
+        let named = |group: &str, resource: &str, subresource: Option<&str>| {
+            let mut request = kind.create(&kind.object(&one_container(GOOD)));
+            request["resource"] = json!({"group": group, "version": "v1", "resource": resource});
+            request["subResource"] = json!(subresource);
+            // What the scanner has not got: nobody asks, and nothing is asked for.
+            let fields = request.as_object_mut().unwrap();
+            for field in ["userInfo", "options", "requestResource", "dryRun"] {
+                fields.remove(field);
+            }
+            request
+        };
+        let answer = answer(&named(kind.group, kind.kind, None));
+        assert!(answer.accepted, "{}", answer.message);
+        // The twins: another kind's name, another group, a part of the object.
+        let other = if kind.kind == "Pod" { "Job" } else { "Pod" };
+        for request in [
+            named(kind.group, other, None),
+            named("evil.io", kind.kind, None),
+            named(kind.group, kind.kind, Some("status")),
+        ] {
+            let found = reason(&request);
+            assert!(
+                matches!(found, ObjectReason::Workload(WorkloadError::ResourceMismatch { .. })),
+                "{found:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn an_object_that_is_of_another_kind_than_the_request_says() {
     let mismatch = |object: &str| WorkloadError::KindMismatch {

@@ -68,9 +68,12 @@ const KINDS: &[Kind] = &[
 
 /// The kind of a request, if we know it and the resource is its own. Subresources of a known resource
 /// may come with a kind of their own (`Scale`, `Binding`, `Eviction`), so the resource finds it.
+///
+/// Kubewarden's audit scanner calls a resource by its kind (`Pod` for `pods`), and asks about whole objects alone.
 pub(super) fn find(
     kind: &GroupVersionKind,
     resource: &GroupVersionResource,
+    subresource: &str,
 ) -> Result<&'static Kind, WorkloadError> {
     let by_resource = KINDS.iter().find(|known| {
         known.group == resource.group
@@ -83,6 +86,7 @@ pub(super) fn find(
     match (by_resource, by_kind) {
         (Some(resource), Some(kind)) if resource == kind => Ok(resource),
         (Some(resource), None) if is_kind_of_a_subresource(kind) => Ok(resource),
+        (None, Some(known)) if subresource.is_empty() && is_named_by_its_kind(resource, kind) => Ok(known),
         (None, None) => Err(WorkloadError::UnknownKind(shown_kind(&kind.group, &kind.version, &kind.kind))),
         (Some(_), _) | (None, Some(_)) => Err(WorkloadError::ResourceMismatch {
             kind: shown_kind(&kind.group, &kind.version, &kind.kind),
@@ -94,6 +98,10 @@ pub(super) fn find(
 /// Whether a kind is one of these; without a group, whether one of these has its name.
 pub(super) fn is_built_in(group: Option<&str>, kind: &str) -> bool {
     KINDS.iter().any(|known| known.kind == kind && group.is_none_or(|group| group == known.group))
+}
+
+fn is_named_by_its_kind(resource: &GroupVersionResource, kind: &GroupVersionKind) -> bool {
+    (&resource.group, &resource.version, &resource.resource) == (&kind.group, &kind.version, &kind.kind)
 }
 
 fn is_kind_of_a_subresource(kind: &GroupVersionKind) -> bool {

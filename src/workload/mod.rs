@@ -189,7 +189,7 @@ fn form<'e>(
     extractors: &'e [Extractor],
 ) -> Result<(Form<'e>, Placement), WorkloadError> {
     let subresource = request.sub_resource.as_deref().unwrap_or_default();
-    let unknown = match kinds::find(&request.kind, &request.resource) {
+    let unknown = match kinds::find(&request.kind, &request.resource, subresource) {
         Ok(kind) => return Ok((Form::BuiltIn(kind), kinds::subresource(kind, subresource)?)),
         Err(error) => error,
     };
