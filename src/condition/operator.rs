@@ -8,7 +8,7 @@ use super::ConditionError;
 use super::amount::{Decimal, SECOND, Version, duration, quantity, show_duration};
 use super::expression::Kind;
 use super::path::Visits;
-use super::scalar::Wanted;
+use super::scalar::{Incomparable, Wanted};
 use super::unmet::{Excerpt, Finding};
 use crate::limits::MAX_CONDITION_VALUES;
 
@@ -171,7 +171,8 @@ impl Test {
     pub(super) fn check(&self, seen: &Seen<'_>, visits: &mut Visits) -> Result<(), Finding> {
         match (self, seen) {
             (Self::Is { wanted, negated }, Seen::One(found)) => {
-                holds(wanted.is(found, visits)? != *negated, || Finding::Value(Excerpt::of(found)))
+                let is = wanted.is(found, visits).map_err(|why| why.of(found))?;
+                holds(is != *negated, || Finding::Value(Excerpt::of(found)))
             }
             (Self::Is { wanted: Wanted::Truth(wanted), negated }, Seen::Truth(found)) => {
                 holds((wanted == found) != *negated, || computed(found.to_string()))
@@ -188,7 +189,8 @@ impl Test {
                 among(wanted, *all, *negated, &items.iter().collect::<Vec<_>>(), visits)
             }
             (Self::Among { wanted, negated, .. }, Seen::One(found)) => {
-                holds(member(wanted, found, visits)? != *negated, || Finding::Value(Excerpt::of(found)))
+                let is = member(wanted, found, visits).map_err(|why| why.of(found))?;
+                holds(is != *negated, || Finding::Value(Excerpt::of(found)))
             }
             (Self::Among { wanted, all, negated }, Seen::Many(found, missing)) => {
                 if *all {
@@ -332,7 +334,7 @@ fn complete(missing: usize) -> Result<(), Finding> {
 fn list(wanted: &[Wanted], negated: bool, found: &[&Value], visits: &mut Visits) -> Result<(), Finding> {
     let mut same = wanted.len() == found.len();
     for (wanted, found) in wanted.iter().zip(found) {
-        same &= wanted.is(found, visits)?;
+        same &= wanted.is(found, visits).map_err(|why| why.of(found))?;
     }
     let finding = || match found.first() {
         Some(first) => Finding::Items {
@@ -347,14 +349,14 @@ fn list(wanted: &[Wanted], negated: bool, found: &[&Value], visits: &mut Visits)
 }
 
 /// Whether a value is one of these.
-fn member(wanted: &[Wanted], found: &Value, visits: &mut Visits) -> Result<bool, Finding> {
+fn member(wanted: &[Wanted], found: &Value, visits: &mut Visits) -> Result<bool, Incomparable> {
     let mut incomparable = None;
     for one in wanted {
         match one.is(found, visits) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
-            Err(Finding::TooMuch) => return Err(Finding::TooMuch),
-            Err(finding) => incomparable = Some(finding),
+            Err(Incomparable::TooMuch) => return Err(Incomparable::TooMuch),
+            Err(why) => incomparable = Some(why),
         }
     }
     incomparable.map_or(Ok(false), Err)
@@ -370,27 +372,28 @@ fn among(
     let mut first = None;
     let mut unmet = 0_usize;
     for value in found {
-        let finding = match member(wanted, value, visits) {
+        let why = match member(wanted, value, visits) {
             Ok(is) if is != negated => {
                 if all {
                     continue;
                 }
                 return Ok(());
             }
-            Ok(_) => Finding::Value(Excerpt::of(value)),
-            Err(Finding::TooMuch) => return Err(Finding::TooMuch),
-            Err(finding) => finding,
+            Ok(_) => None,
+            Err(Incomparable::TooMuch) => return Err(Finding::TooMuch),
+            Err(why) => Some(why),
         };
         unmet = unmet.saturating_add(1);
-        first.get_or_insert(finding);
+        first.get_or_insert((*value, why));
     }
+    let of = found.len();
     match first {
         None if found.is_empty() => Err(Finding::Empty),
         None => Ok(()),
-        Some(Finding::Value(first)) => {
-            Err(Finding::Items { first, others: unmet.saturating_sub(1), of: found.len() })
+        Some((first, Some(why))) => Err(why.of(first)),
+        Some((first, None)) => {
+            Err(Finding::Items { first: Excerpt::of(first), others: unmet.saturating_sub(1), of })
         }
-        Some(finding) => Err(finding),
     }
 }
 

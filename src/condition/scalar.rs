@@ -22,6 +22,25 @@ pub(super) enum Wanted {
     Quantity(Decimal),
 }
 
+/// Why a value is neither one that is wanted nor another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Incomparable {
+    /// It is not of the type that could be.
+    Type(&'static str),
+    /// There is too much to look at.
+    TooMuch,
+}
+
+impl Incomparable {
+    /// What is told of it. That takes a while: where many values are compared, of one of them.
+    pub(super) fn of(self, found: &Value) -> Finding {
+        match self {
+            Self::Type(expected) => Finding::mistyped(found, expected),
+            Self::TooMuch => Finding::TooMuch,
+        }
+    }
+}
+
 impl Wanted {
     /// What `Equals` compares with. None for what is no scalar, or a number that is not exact.
     pub(super) fn parse(value: &Value) -> Option<Self> {
@@ -49,10 +68,11 @@ impl Wanted {
     /// Whether a value is this.
     ///
     /// # Errors
-    /// [`Finding::Type`] for a value that cannot be compared with it: it is neither equal nor different.
-    pub(super) fn is(&self, found: &Value, visits: &mut Visits) -> Result<bool, Finding> {
-        visits.spend(1)?;
-        let mistyped = |expected| Finding::mistyped(found, expected);
+    /// [`Incomparable`] for a value that cannot be compared with it: it is neither equal nor different.
+    pub(super) fn is(&self, found: &Value, visits: &mut Visits) -> Result<bool, Incomparable> {
+        let mut spend = |values| visits.spend(values).map_err(|_| Incomparable::TooMuch);
+        spend(1)?;
+        let mistyped = Incomparable::Type;
         match (self, found) {
             (Self::Truth(wanted), Value::Bool(found)) => Ok(wanted == found),
             (Self::Truth(_), _) => Err(mistyped("true or false")),
@@ -66,7 +86,7 @@ impl Wanted {
                 if found.len() > MAX_REGEX_TEXT_BYTES {
                     return Err(mistyped("a text short enough to compare"));
                 }
-                visits.spend(found.len().div_ceil(64))?;
+                spend(found.len().div_ceil(64))?;
                 Ok(matches(pattern, found))
             }
             (Self::Text(_), _) => Err(mistyped("a text")),
