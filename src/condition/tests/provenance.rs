@@ -156,8 +156,7 @@ fn rule_14_a_source_is_where_it_says_it_is() {
         let predicate = with(provenance_v02(), "/invocation/configSource/uri", json!(uri));
         ask(V02, SlsaField::SourceUri, "https://github.com/acme/*", &predicate)
     };
-    for good in ["git+https://github.com/acme/app@refs/heads/main", "https://github.com/acme/a..b/.c./..."]
-    {
+    for good in ["git+https://github.com/acme/app@refs/heads/main", "https://github.com/acme/a..b/.c./..."] {
         assert_eq!(source(good), Ok(()), "{good}");
     }
     let why = "`.` or `..` stands in the source's path";
