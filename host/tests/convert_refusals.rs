@@ -132,6 +132,50 @@ fn what_cannot_be_a_scope_is_refused_by_its_field() {
     }
 }
 
+/// What Rancher's form leaves empty, and what else would be met by nobody, says so before it is in a cluster.
+#[test]
+fn identities_of_verify_image_signatures_that_are_nobody_are_refused_by_their_field() {
+    let policy = |signers: &str| {
+        format!(
+            "
+apiVersion: policies.kubewarden.io/v1
+kind: ClusterAdmissionPolicy
+metadata: {{name: nobody}}
+spec:
+  module: registry://ghcr.io/kubewarden/policies/verify-image-signatures:v1.0.11
+  mutating: true
+  rules: [{{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE, UPDATE]}}]
+  settings: {{signatures: [{{image: ghcr.io/acme/*, {signers}}}]}}
+"
+        )
+    };
+    for (signers, field, words) in [
+        ("githubActions: {owner: acme, repo: ''}", "githubActions.repo", "leave `repo` out"),
+        ("githubActions: {owner: ''}", "githubActions.owner", "write one name"),
+        ("githubActions: {owner: acme/app}", "githubActions.owner", "found `acme/app`"),
+        ("githubActions: {owner: acme, repo: '*'}", "githubActions.repo", "found `*`"),
+        (
+            "keylessPrefix: [{issuer: 'https://accounts.example.com', urlPrefix: ''}]",
+            "keylessPrefix[0]",
+            "write a URL with a host",
+        ),
+        (
+            "keylessPrefix: [{issuer: 'https://accounts.example.com', urlPrefix: github.com/acme}]",
+            "keylessPrefix[0]",
+            "found `github.com/acme`",
+        ),
+        (
+            "keylessPrefix: [{issuer: 'https://accounts.example.com', urlPrefix: 'https:///acme'}]",
+            "keylessPrefix[0]",
+            "write a URL with a host",
+        ),
+    ] {
+        refused(&policy(signers), &format!("spec.settings.signatures[0].{field}"), words);
+    }
+    let all = policy("githubActions: {owner: acme-2.x_y}");
+    assert!(run(converted::policy(), &all, &options()).is_ok());
+}
+
 /// As `kubectl get -o yaml` prints it: in a list, with what the API server and Kyverno have added.
 #[test]
 fn policies_are_taken_from_lists_and_files_of_several() {

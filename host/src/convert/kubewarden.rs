@@ -123,6 +123,8 @@ struct GithubActions {
 
 const DEAD: &str = "nothing ever read this spelling; write `githubActions`";
 const ONE_KIND: &str = "an item is one of pubKeys, keyless, keylessPrefix, githubActions and certificates";
+const NAME: &str = "nobody is called so; write one name, or leave `repo` out for all that the owner has";
+const URL: &str = "nobody's name begins so; write a URL with a host, such as https://github.com/acme/";
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
 pub(super) fn convert(document: &Document, notes: &mut Notes) -> Result<Option<Converted>, At> {
@@ -242,13 +244,24 @@ fn signers(signature: &Signature, path: &str) -> Result<Vec<Mapping>, At> {
         kinds.push(("keyless", identities.iter().map(entry).collect()));
     }
     if let Some(identities) = &signature.keyless_prefix {
-        let entry = |one: &KeylessPrefix| {
-            let below = format!("{}(/.*)?", escaped(one.url_prefix.trim_end_matches('/')));
-            keyless(&one.issuer, &below)
+        let entry = |(index, one): (usize, &KeylessPrefix)| {
+            let prefix = &one.url_prefix;
+            let host = prefix.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+            if host.is_none_or(str::is_empty) {
+                return Err(At::value(format!("{path}.keylessPrefix[{index}]"), prefix, URL));
+            }
+            let below = format!("{}(/.*)?", escaped(prefix.trim_end_matches('/')));
+            Ok(keyless(&one.issuer, &below))
         };
-        kinds.push(("keylessPrefix", identities.iter().map(entry).collect()));
+        let entries = identities.iter().enumerate().map(entry).collect::<Result<_, _>>()?;
+        kinds.push(("keylessPrefix", entries));
     }
     if let Some(GithubActions { owner, repo }) = &signature.github_actions {
+        for (field, name) in [("owner", Some(owner)), ("repo", repo.as_ref())] {
+            if let Some(name) = name.filter(|name| !is_name(name)) {
+                return Err(At::value(format!("{path}.githubActions.{field}"), name, NAME));
+            }
+        }
         let repo = repo.as_ref().map_or(String::new(), |repo| format!("{}/", escaped(repo)));
         let below = format!("https://github[.]com/{}/{repo}.*", escaped(owner));
         kinds.push(("githubActions", vec![keyless(GITHUB, &below)]));
@@ -285,6 +298,11 @@ fn signers(signature: &Signature, path: &str) -> Result<Vec<Mapping>, At> {
         }
         _ => Err(At::no_counterpart(path, ONE_KIND)),
     }
+}
+
+/// A name on GitHub.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 /// Exact there; where it would be a pattern here, a regular expression that is exact.
