@@ -185,9 +185,13 @@ signatures:
     rule: PublicKey
     description: the supplier's images
     pubKeys: ['@supplier@']
+    annotations: {}
 ",
     );
-    let mut notes = accepted(&settings).warnings().to_vec();
+    let parsed = accepted(&settings);
+    let signers = parsed.rules().iter().flat_map(|rule| &rule.attestors).flat_map(|set| set.signers());
+    assert!(signers.map(|signer| signer.terms.annotations.len()).eq([0]));
+    let mut notes = parsed.warnings().to_vec();
     notes.sort();
     assert_eq!(
         notes,

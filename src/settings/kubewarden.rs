@@ -2,6 +2,10 @@
 //! image binds it, every key of an item must have signed, what matches nothing is accepted, and no log
 //! entry is asked for.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::attestors::{annotations, check_signers_differ};
 use super::error::{Problem, SettingsError};
 use super::kubewarden_fields::{SETTINGS, SIGNATURE};
@@ -44,7 +48,13 @@ fn signature(node: Node<'_>, modify: bool, trust: &TrustRoot) -> Result<Rule, Se
     let item = node.mapping(&SIGNATURE)?;
     let image = item.required("image")?;
     let images = NonEmpty::one(pattern(&image, BindingPattern::parse)?);
-    let terms = SignatureTerms { annotations: annotations(&item)?, ..SignatureTerms::default() };
+    // Rancher's form writes that there are none as an empty mapping.
+    let asked = item.get("annotations").map(|node| node.object()).transpose()?;
+    let annotations = match asked.and_then(Value::as_object) {
+        Some(none) if none.is_empty() => BTreeMap::new(),
+        _ => annotations(&item)?,
+    };
+    let terms = SignatureTerms { annotations, ..SignatureTerms::default() };
     let (kind, list) = item.exactly_one(&KINDS)?;
     let entries = entries(kind, &list, &item, &terms, trust)?;
     let entries = NonEmpty::new(entries).ok_or_else(|| list.error(Problem::Empty))?;
