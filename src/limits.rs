@@ -112,6 +112,9 @@ pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of a bundle carrier as the host hands it over, with its manifest.
 pub const MAX_CARRIER_BYTES: usize = MAX_BUNDLE_BYTES + 1024 * 1024;
 
+/// Values within values of JSON. serde_json reads no more: deeper ones would end the stack.
+pub const MAX_JSON_DEPTH: usize = 127;
+
 /// Commas in a carrier, so values of its JSON, which take some ten times their bytes once parsed. A bundle has some
 /// hundred: what is long in it is base64.
 pub const MAX_CARRIER_COMMAS: usize = 100_000;

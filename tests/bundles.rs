@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 use sigwarden::image::ImageDigest;
+use sigwarden::limits::MAX_JSON_DEPTH;
 use sigwarden::requirement::{RequiredIdentity, SignatureTerms, SignerRequirement};
 use sigwarden::verify::{
     BundleError, EvidenceError, EvidenceTerms, IdentityPattern, PublicKey, RevokedSigners, SignatureError,
@@ -231,6 +232,19 @@ fn what_counts_stands_in_a_statement_once() {
             "{field} {said:?}"
         );
     }
+}
+
+/// A limit of the parser's, which is told of as one.
+#[test]
+fn a_statement_is_no_deeper_than_it_is_read() {
+    let nested = |depth: usize| {
+        let inner = (1..depth).fold(json!(1), |inner, _| json!([inner]));
+        said(&Statement { predicate: Some(inner), ..statement() }.to_json())
+    };
+    assert!(nested(MAX_JSON_DEPTH).is_ok());
+    let error = nested(MAX_JSON_DEPTH + 1).unwrap_err();
+    assert_eq!(error, SignatureError::Statement(StatementError::TooDeep));
+    assert_eq!(error.to_string(), "an in-toto statement with more than 127 values within values");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Statements about an image (in-toto attestations), as bundles carry them.
 
+use core::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -12,6 +13,7 @@ use super::quorum::Signer;
 use super::signature::{Candidate, SignatureError};
 use super::sigstore::{Enclosed, Signed, UnverifiedBundle};
 use crate::image::ImageDigest;
+use crate::limits::MAX_JSON_DEPTH;
 use crate::requirement::SignerRequirement;
 use crate::text::Shown;
 use crate::time::Time;
@@ -42,6 +44,9 @@ pub enum StatementError {
     /// Not the JSON of a statement; a field that counts is missing or there twice.
     #[error("not an in-toto statement ({})", Shown(.0))]
     Malformed(String),
+    /// JSON that is nested deeper than it is read.
+    #[error("an in-toto statement with more than {MAX_JSON_DEPTH} values within values")]
+    TooDeep,
     /// A statement of a version that is not known.
     #[error("an in-toto statement of type `{}`; only v0.1 and v1 are read", Shown(.0))]
     Type(String),
@@ -66,6 +71,10 @@ struct Subject {
     digest: Option<ImageDigest>,
     annotations: BTreeMap<String, Value>,
 }
+
+/// The statement of one bundle, once somebody who is wanted has signed it.
+#[derive(Debug, Default)]
+pub(super) struct ReadStatement(OnceCell<Result<Rc<Statement>, StatementError>>);
 
 // Of the fields read here, a second one of the same name is an error of serde's.
 #[derive(Deserialize)]
@@ -106,13 +115,25 @@ impl UnverifiedBundle {
         revoked: &RevokedSigners,
         now: Time,
     ) -> Result<VerifiedStatement, SignatureError> {
+        self.verify_once_read(wanted, image, revoked, now, &ReadStatement::default())
+    }
+
+    /// The same for one signer of several: the statement is read for the first of them who signed it.
+    pub(super) fn verify_once_read(
+        &self,
+        wanted: &SignerRequirement,
+        image: ImageDigest,
+        revoked: &RevokedSigners,
+        now: Time,
+        read: &ReadStatement,
+    ) -> Result<VerifiedStatement, SignatureError> {
         let (message, payload) = self.envelope().ok_or(SignatureError::NoStatement)?;
         let enclosed = Enclosed::Statement(self, payload, image);
         let signed = Signed { message, signature: self.signature(), enclosed };
         let candidate = Candidate { signed, terms: &wanted.terms, revoked, now };
         let signer = candidate.signer(&wanted.identity)?;
         // Read only now that somebody who is wanted signed it.
-        let statement = Statement::parse(payload)?;
+        let statement = read.0.get_or_init(|| Statement::parse(payload).map(Rc::new)).clone()?;
         let is_it = |subject: &&Subject| subject.digest == Some(image);
         if !statement.subjects.iter().any(|subject| is_it(&subject)) {
             return Err(SignatureError::OtherSubject);
@@ -127,7 +148,7 @@ impl UnverifiedBundle {
         if !statement.subjects.iter().filter(is_it).any(carries) {
             return Err(SignatureError::Annotations);
         }
-        Ok(VerifiedStatement { digest: image, statement: Rc::new(statement), signer, proven_time })
+        Ok(VerifiedStatement { digest: image, statement, signer, proven_time })
     }
 
     /// Verifies that the bundle is a signature of this message by whom the requirement wants, with all that it asks
@@ -211,8 +232,10 @@ impl VerifiedMessage {
 
 impl Statement {
     fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        let raw: RawStatement =
-            serde_json::from_slice(payload).map_err(|e| StatementError::Malformed(e.to_string()))?;
+        let raw: RawStatement = serde_json::from_slice(payload).map_err(|error| match error.to_string() {
+            text if text.starts_with("recursion limit exceeded") => StatementError::TooDeep,
+            text => StatementError::Malformed(text),
+        })?;
         if !TYPES.contains(&raw.kind.as_str()) {
             return Err(StatementError::Type(raw.kind));
         }

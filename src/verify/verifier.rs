@@ -6,6 +6,7 @@ use std::rc::Rc;
 use thiserror::Error;
 
 use super::quorum::meet;
+use super::statement::ReadStatement;
 use super::{
     BundleError, Identity, RevokedSigners, SignatureError, Signer, UnverifiedBundle, VerifiedSignature,
     VerifiedStatement,
@@ -314,6 +315,7 @@ impl Verifier {
         late: &dyn Fn() -> bool,
     ) -> Result<Progress, Unmet> {
         let mut progress = Progress::default();
+        let read = ReadStatement::default();
         let Search { question, wanted, attached, .. } = search;
         for wanted in wanted.iter_mut().filter(|w| w.requirement.terms.repository.as_ref() == repository) {
             if late() {
@@ -321,7 +323,8 @@ impl Verifier {
             }
             self.spend(1)?;
             let image = question.image.digest();
-            let verified = bundle.verify_statement(wanted.requirement, image, question.revoked, question.now);
+            let (wants, revoked, now) = (wanted.requirement, question.revoked, question.now);
+            let verified = bundle.verify_once_read(wants, image, revoked, now, &read);
             if wanted.requirement.needs_evidence() && got_to_evidence(&verified) {
                 self.spend(EVIDENCE_VERIFICATIONS)?;
             }
