@@ -256,6 +256,34 @@ fn rule_14_an_expression_that_may_mean_a_part_is_noted() {
     }
 }
 
+#[test]
+fn rule_14_an_expression_that_a_branch_gets_round_is_noted() {
+    let regex =
+        |source: &str| with(&with(&identity(), "subject", Value::Null), "subjectRegExp", json!(source));
+    let at = format!("{ENTRY}.keyless.subjectRegExp");
+    let noted = [format!(
+        "{at}: what stands before `@` may have an `@` itself, as in a branch called `x@refs/heads/main`; write \
+         `[^@]*@`, or the claim `githubWorkflowRef`"
+    )];
+    let open = regex("^https://github.com/acme/.*@refs/heads/main$");
+    assert_eq!(notes(&keyless(&open)), noted);
+    assert_eq!(notes(&keyless(&regex("^https://github.com/acme/.+@refs/tags/v.*$"))), noted);
+    // A text beside it leaves it open behind its own `@`.
+    assert_eq!(
+        notes(&keyless(&with(&open, "subject", json!("https://github.com/acme/*@refs/heads/*")))),
+        noted
+    );
+    let claim = json!({"githubWorkflowRef": "refs/heads/main"});
+    for closed in [
+        regex("^https://github.com/acme/[^@]*@refs/heads/main$"),
+        regex("^https://github.com/acme/.*$"),
+        with(&open, "additionalExtensions", claim),
+        with(&open, "issuer", json!("https://issuer.example.com")),
+    ] {
+        assert_eq!(notes(&keyless(&closed)), [""; 0], "{closed}");
+    }
+}
+
 fn found_in(field: &str, text: &str) -> (String, Problem, String) {
     found(&keyless(&with(&identity(), field, json!(text))))
 }

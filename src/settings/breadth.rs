@@ -76,6 +76,14 @@ pub(super) fn is_any_github_owner(pattern: &TextPattern) -> bool {
     }
 }
 
+/// Whether an expression lets something with an `@` stand before an `@`: a branch may be called `x@refs/heads/main`.
+pub(super) fn is_open_before_at(pattern: &TextPattern) -> bool {
+    match pattern {
+        TextPattern::Regex(regex) => [".*@", ".+@"].iter().any(|open| regex.as_str().contains(open)),
+        TextPattern::Wildcard(_) | TextPattern::Exact(_) | TextPattern::Below(_) => false,
+    }
+}
+
 /// The end of a name that others' names may begin with: `https://github.com/acme*` is `acme-evil` too, and
 /// `https://github.com*` is `github.com.evil.example`.
 pub(super) fn open_end(pattern: &TextPattern) -> Option<&str> {

@@ -43,6 +43,11 @@ pub(super) fn signer(
         let node = keyless.get("subject").or_else(|| keyless.get("subjectRegExp"));
         node.iter().for_each(|node| node.remark(ANY_OWNER));
     }
+    if is_any_branch_on_github(&identity)
+        && let Some(node) = keyless.get("subjectRegExp")
+    {
+        node.remark(ANY_BRANCH);
+    }
     terms.evidence = trust::evidence(&keyless, Signers::Identities, trust)?;
     Ok(SignerRequirement { place, identity: RequiredIdentity::Keyless(identity), terms })
 }
@@ -123,6 +128,10 @@ enum Whose {
 /// What is said of a subject that any workflow on GitHub has.
 const ANY_OWNER: &str = "whoever has an account on GitHub can sign as this; write the owner, such as \
                          https://github.com/acme/*";
+
+/// What is said of an expression that a branch's name could get round.
+const ANY_BRANCH: &str = "what stands before `@` may have an `@` itself, as in a branch called `x@refs/heads/main`; write \
+                          `[^@]*@`, or the claim `githubWorkflowRef`";
 
 /// The patterns of a text with wildcards and of a regular expression, where they are written; both must hold.
 fn patterns(
@@ -205,6 +214,13 @@ fn is_anybody_on_github(identity: &IdentityPattern) -> bool {
     identity.issuer.iter().all(|issuer| issuer.matches(GITHUB_ISSUER))
         && identity.subject.iter().all(breadth::is_any_github_owner)
         && !identity.claims.iter().any(|(claim, _)| claim.name == "githubWorkflowRepository")
+}
+
+/// Whether a branch could be called so that its workflows seem to be another's.
+fn is_any_branch_on_github(identity: &IdentityPattern) -> bool {
+    identity.issuer.iter().all(|issuer| issuer.matches(GITHUB_ISSUER))
+        && identity.subject.iter().any(breadth::is_open_before_at)
+        && !identity.claims.iter().any(|(claim, _)| claim.name == "githubWorkflowRef")
 }
 
 /// Says of a repository on GitHub that nothing signs under its name alone.
