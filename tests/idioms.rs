@@ -156,7 +156,7 @@ fn idioms() -> Vec<(&'static str, Expected)> {
         ("attestation-keyless", PINS),
         ("attestation-of-the-request", Refused(CONDITION, Problem::Variable)),
         ("attestation-without-attestors", Refused("verifyImages[0].attestations[0].attestors", Problem::Missing { what: "an attestation" })),
-        ("cross-attestation-deny", instead("verifyImages[0].validate", "conditions over attestations cannot be evaluated by this version")),
+        ("cross-attestation-deny", instead("verifyImages[0].validate", "write `conditions` into each of the `attestations`; no condition spans several of them")),
         // Formats and where things are.
         ("sigstore-bundle", PINS),
         ("notary", Refused("verifyImages[0].type", Problem::Value { found: "Notary".to_owned(), allowed: vec!["Cosign", "SigstoreBundle"] })),

@@ -200,8 +200,8 @@ pub(super) static RULE: Table = Table {
         ),
         field(
             "validate",
-            Refused("conditions over attestations cannot be evaluated by this version"),
-            "Conditions over attestations.",
+            Refused("write `conditions` into each of the `attestations`; no condition spans several of them"),
+            "Conditions over several attestations together.",
         ),
         field("image", Refused("write `imageReferences`"), "Kyverno's, deprecated."),
         field("key", Refused("write `attestors` with `entries` and `keys`"), "Kyverno's, deprecated."),
