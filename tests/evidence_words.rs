@@ -87,7 +87,8 @@ fn a_keys_signature_without_a_log_entry_that_holds() {
         (Fault::EntryForAnotherSignature, "the transparency-log entry is of another signature"),
         (
             Fault::RekordEntry,
-            "a transparency-log entry of kind `rekord 0.0.1`; only hashedrekord 0.0.1 can stand here",
+            "a transparency-log entry of kind `rekord 0.0.1`, which is not read; hashedrekord 0.0.1 is, and in a \
+             bundle hashedrekord 0.0.2, dsse 0.0.1 and intoto 0.0.2",
         ),
         (
             Fault::TimestampOfAnotherAuthority,

@@ -84,7 +84,11 @@ pub enum EvidenceError {
     #[error("the transparency-log entry is malformed in its {0}")]
     MalformedLogEntry(&'static str),
     /// An entry of a kind that says too little of what was signed.
-    #[error("a transparency-log entry of kind `{}`; only hashedrekord 0.0.1 can stand here", Shown(.0))]
+    #[error(
+        "a transparency-log entry of kind `{}`, which is not read; hashedrekord 0.0.1 is, and in a bundle hashedrekord \
+         0.0.2, dsse 0.0.1 and intoto 0.0.2",
+        Shown(.0)
+    )]
     LogEntryKind(String),
     /// An entry of a kind that is not for what is signed: a message or an envelope.
     #[error("the transparency-log entry is a {0}, which is not for such a signature")]
