@@ -10,10 +10,10 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=hack/registry.sh
 . "$(dirname "$0")/registry.sh"
+# shellcheck source=hack/check.sh
+. "$(dirname "$0")/check.sh"
 # shellcheck source=hack/mint-live.sh
 . "$(dirname "$0")/mint-live.sh"
-
-PASSED=0 FAILED=0
 
 # fresh_key COSIGN NAME: a random key pair made by that cosign.
 fresh_key() {
@@ -98,27 +98,16 @@ else:
 PY
 }
 
-# check TITLE GOT START [PART]: one line; GOT must begin with START and contain PART.
-check() {
-  if [[ $2 == "$3"*"${4:-}"* ]]; then
-    PASSED=$((PASSED + 1))
-    echo "ok      $1"
-  else
-    FAILED=$((FAILED + 1))
-    printf 'FAILED  %s\n          wanted: %s\n          got:    %s\n' "$1" "$3${4:+ … $4}" "$2"
-  fi
-}
-
 accepts() { # TITLE NAME:VERSION KEY...
   local title=$1 image=$2
   shift 2
-  check "$title" "$(verdict "$EXAMPLE/$image" "$@")" "accepted $EXAMPLE/$image@$(digest_of "$image")"
+  starts "$title" "$(verdict "$EXAMPLE/$image" "$@")" "accepted $EXAMPLE/$image@$(digest_of "$image")"
 }
 
 rejects() { # TITLE NAME:VERSION CODE REASON KEY...
   local title=$1 image=$2 code=$3 reason=$4
   shift 4
-  check "$title" "$(verdict "$EXAMPLE/$image" "$@")" "rejected $code " "$reason"
+  starts "$title" "$(verdict "$EXAMPLE/$image" "$@")" "rejected $code " "$reason"
 }
 
 # minted_settings KIND DIRECTORY: what asks for the minted signer, by the trust root in DIRECTORY: `signer` for the
@@ -148,7 +137,7 @@ minted() {
   local start="rejected 403 "
   [ "$2" != accepted ] || start="accepted $EXAMPLE/$3@$(digest_of "$3")"
   minted_settings "$4" "$5" >"$WORK/settings.yml"
-  check "minted: $1, by the policy" "$(verdict_by "$EXAMPLE/$3")" "$start"
+  starts "minted: $1, by the policy" "$(verdict_by "$EXAMPLE/$3")" "$start"
 }
 
 # judge_minted CASE accepted|rejected NAME:VERSION DIRECTORY AT: the policy, in agreement with the table of
@@ -170,7 +159,7 @@ judge_minted() {
 cosign_agrees() { # COSIGN KEY NAME:VERSION
   local says=good
   cosign_verifies "$@" || says=$(grep -m 1 '^Error' "$WORK/log" || echo nothing)
-  check "  cosign $1 verifies it too" "$says" good
+  starts "  cosign $1 verifies it too" "$says" good
 }
 
 "$(dirname "$0")/setup-tools.sh" cosign2 cosign3 crane oras registry
@@ -186,7 +175,7 @@ fresh_key 3 bob
 sign_v2 alice "live/two:$FRESH"
 accepts "signed by cosign 2" "live/two:$FRESH" alice
 cosign_agrees 2 alice "live/two:$FRESH"
-check "the same image by its digest, unchanged" \
+starts "the same image by its digest, unchanged" \
   "$(verdict "$(pinned "live/two:$FRESH")" alice)" "accepted $(pinned "live/two:$FRESH")"
 rejects "signed by cosign 2 with another key" "live/two:$FRESH" 403 "signed, but not by whom the rule wants" bob
 
@@ -264,5 +253,4 @@ mint_live judge_minted
 minted "timestamp-alone, no log needed" accepted "mint/timestamp-alone:$MINTED" timestamp "$WORK/mint-timestamp-alone"
 minted "good, where a timestamp is wanted and none attached" rejected "mint/good:$MINTED" timestamp "$WORK/mint-good"
 
-echo "$PASSED passed, $FAILED failed"
-[ "$FAILED" = 0 ]
+finish

@@ -4,7 +4,7 @@
 #
 #   hack/mint-live.sh        what cosign and openssl say
 #
-# live-tests.sh sources it after lib.sh and registry.sh, and calls, once the registry runs and `check` is defined,
+# live-tests.sh sources it after lib.sh and registry.sh, and calls, once the registry runs,
 #
 #   mint_live POLICY         the same, and POLICY for each case:
 #                            POLICY CASE accepted|rejected NAME:VERSION DIRECTORY AT
@@ -138,7 +138,7 @@ CASES
 
 # mint_check TITLE GOT WANTED: WANTED is "good" or a part of cosign's error.
 mint_check() {
-  if [ "$3" = good ]; then check "$1" "$2" good; else check "$1" "$2" "Error: no matching signatures" "$3"; fi
+  if [ "$3" = good ]; then starts "$1" "$2" good; else starts "$1" "$2" "Error: no matching signatures" "$3"; fi
 }
 
 # mint_live POLICY: all of it. POLICY may be `:`.
@@ -167,7 +167,7 @@ mint_live() {
   done < <(mint_cases)
 
   mint_openssl "$WORK/mint-good-timestamp" "$((at + 1))"
-  check "minted: certificates, signature and timestamp, by openssl" good good
+  starts "minted: certificates, signature and timestamp, by openssl" good good
 
   # Where no log is asked for, a timestamp proves the time.
   image=mint/timestamp-alone:$fresh directory=$WORK/mint-timestamp-alone options=(--insecure-ignore-tlog=true)
@@ -188,12 +188,12 @@ mint_bundles() {
     options=()
     [ -z "$prefix" ] || options=(--use-signed-timestamps)
     blob=$directory/payload.json
-    check "minted: ${prefix}bundle.json, by cosign 3" \
+    starts "minted: ${prefix}bundle.json, by cosign 3" \
       "$(mint_blob "$directory/${prefix}bundle.json" "$blob" "${options[@]}")" good
-    check "minted: ${prefix}statement.bundle.json, by cosign 3" \
+    starts "minted: ${prefix}statement.bundle.json, by cosign 3" \
       "$(mint_blob "$directory/${prefix}statement.bundle.json" "$WORK/blob" "${options[@]}" \
         --type https://sigstore.dev/cosign/sign/v1)" good
-    check "minted: ${prefix}bundle.json for something else, by cosign 3" \
+    starts "minted: ${prefix}bundle.json for something else, by cosign 3" \
       "$(mint_blob "$directory/${prefix}bundle.json" "$WORK/blob" "${options[@]}")" Error
   done
   push_image mint/beside bundle
@@ -214,15 +214,10 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   . "$(dirname "$0")/lib.sh"
   # shellcheck source=hack/registry.sh
   . "$(dirname "$0")/registry.sh"
-  FAILED=0
-  # check TITLE GOT START [PART]: as live-tests.sh has it.
-  check() {
-    [[ $2 != "$3"*"${4:-}"* ]] || { echo "ok      $1" && return; }
-    FAILED=$((FAILED + 1))
-    printf 'FAILED  %s\n          wanted: %s\n          got:    %s\n' "$1" "$3${4:+ … $4}" "$2"
-  }
+  # shellcheck source=hack/check.sh
+  . "$(dirname "$0")/check.sh"
   "$(dirname "$0")/setup-tools.sh" cosign2 cosign3 crane oras registry
   start_registry
   mint_live :
-  [ "$FAILED" = 0 ]
+  finish
 fi

@@ -10,14 +10,14 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=hack/registry.sh
 . "$(dirname "$0")/registry.sh"
+# shellcheck source=hack/check.sh
+. "$(dirname "$0")/check.sh"
 
 PUBLISH=$REPO/hack/publish-bundle.sh
 TYPE=application/vnd.dev.sigstore.bundle.v0.3+json
 SIGNATURE=https://sigstore.dev/cosign/sign/v1
 SBOM=https://cyclonedx.org/bom
 PROVENANCE=https://slsa.dev/provenance/v1
-PASSED=0 FAILED=0
-
 # What is tested, each a function below; or those that are named on the command line.
 PARTS=(attached_by_cosign in_one_go elsewhere several_signers not_this_image occupied_tags wrong_carriers racing of_cosign_2
   of_cosign_2_logged an_index of_running_pods usage_errors as_written predicate_types)
@@ -65,18 +65,6 @@ PY
   sigwarden_live "$WORK/request.json" "$2" --output json 2>"$WORK/log" >"$WORK/response.json" ||
     { head -n 1 "$WORK/log"; return; }
   jq -r 'if .allowed then "accepted" else "rejected \(.status.code) \(.status.message)" end' "$WORK/response.json"
-}
-
-# check TITLE GOT WANTED: GOT must be WANTED, which may be a pattern.
-check() {
-  # shellcheck disable=SC2053 # it is a pattern
-  if [[ $2 == $3 ]]; then
-    PASSED=$((PASSED + 1))
-    echo "ok      $1"
-  else
-    FAILED=$((FAILED + 1))
-    printf 'FAILED  %s\n          wanted: %s\n          got:    %s\n' "$1" "$3" "$2"
-  fi
 }
 
 # says COMMAND...: the exit code and what the command printed, on stderr too.
@@ -780,5 +768,4 @@ for kind in plain referrers; do
   done
 done
 
-echo "$PASSED passed, $FAILED failed"
-[ "$FAILED" = 0 ]
+finish

@@ -10,23 +10,12 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=hack/registry.sh
 . "$(dirname "$0")/registry.sh"
+# shellcheck source=hack/check.sh
+. "$(dirname "$0")/check.sh"
 
 POLICY=$(realpath "${POLICY:-$REPO/annotated-policy.wasm}")
 [ -f "$POLICY" ] || die "there is no $POLICY: make annotated-policy.wasm"
 NAME=$EXAMPLE/policies/sigwarden
-PASSED=0 FAILED=0
-
-# check TITLE GOT WANTED
-check() {
-  if [ "$2" = "$3" ]; then
-    PASSED=$((PASSED + 1))
-    echo "ok      $1"
-  else
-    FAILED=$((FAILED + 1))
-    printf 'FAILED  %s\n          wanted: %s\n          got:    %s\n' "$1" "$3" "$2"
-  fi
-}
-
 sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 
 # verdicts MODULE: whether every example has the verdict that it must have.
@@ -53,19 +42,19 @@ start_registry
 export PLAIN_HTTP=1
 
 ALL="$(find "$REPO"/e2e-tests/cases -mindepth 1 -maxdepth 1 -type d | wc -l) examples, all as expected"
-check "the module, as it was built" "$(verdicts "$POLICY")" "$ALL"
+same "the module, as it was built" "$(verdicts "$POLICY")" "$ALL"
 
 reference=$(PUSH_WITH=oras "$REPO/hack/push.sh" "$POLICY" "$NAME:oras" 2>"$WORK/log") || {
   sed 's/^/  /' "$WORK/log" >&2
   die "oras does not push"
 }
-check "pushed with oras: the digest printed is the registry's" \
+same "pushed with oras: the digest printed is the registry's" \
   "$reference" "$NAME@$("$BIN/crane" digest --insecure "$NAME:oras")"
 layer=$("$BIN/crane" manifest --insecure "$reference" |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["layers"][0]["digest"])')
 "$BIN/crane" blob --insecure "$NAME@$layer" >"$WORK/pulled.wasm"
-check "  pulled with crane: the same module" "$(sum "$WORK/pulled.wasm")" "$(sum "$POLICY")"
-check "  run from what was pulled: the same verdicts" "$(verdicts "$WORK/pulled.wasm")" "$ALL"
+same "  pulled with crane: the same module" "$(sum "$WORK/pulled.wasm")" "$(sum "$POLICY")"
+same "  run from what was pulled: the same verdicts" "$(verdicts "$WORK/pulled.wasm")" "$ALL"
 
 if have kwctl; then
   echo "insecure_sources: [\"$EXAMPLE\"]" >"$WORK/sources.yml"
@@ -73,12 +62,12 @@ if have kwctl; then
     sed 's/^/  /' "$WORK/log" >&2
     die "kwctl does not push"
   }
-  check "pushed with kwctl: the digest printed is the registry's" \
+  same "pushed with kwctl: the digest printed is the registry's" \
     "$reference" "$NAME@$("$BIN/crane" digest --insecure "$NAME:kwctl")"
-  check "  the manifest is what oras was given" "$(content kwctl)" "$(content oras)"
+  same "  the manifest is what oras was given" "$(content kwctl)" "$(content oras)"
   for tag in oras kwctl; do
     quietly kwctl pull --sources-path "$WORK/sources.yml" --output-path "$WORK/$tag.wasm" "registry://$NAME:$tag"
-    check "pulled with kwctl what $tag pushed: the same module" "$(sum "$WORK/$tag.wasm")" "$(sum "$POLICY")"
+    same "pulled with kwctl what $tag pushed: the same module" "$(sum "$WORK/$tag.wasm")" "$(sum "$POLICY")"
   done
   for case in 02-signed-and-pinned 04-signed-by-another-key; do
     directory=$REPO/e2e-tests/cases/$case
@@ -86,12 +75,11 @@ if have kwctl; then
       --request-path "$directory/request.json" --settings-path "$directory/settings.yml" \
       --replay-host-capabilities-interactions "$directory/session.yml" \
       "registry://$NAME:oras" >"$WORK/response.json" 2>"$WORK/log" || die "kwctl run: $(tail -n 1 "$WORK/log")"
-    check "  $case, run by kwctl from the registry" \
+    same "  $case, run by kwctl from the registry" \
       "$(python3 "$REPO/e2e-tests/compare.py" "$directory" "$WORK/response.json" 2>&1)" ""
   done
 else
   echo "skipped: kwctl is not on the PATH; what only it can say of the pushed module was not asked"
 fi
 
-echo "$PASSED passed, $FAILED failed"
-[ "$FAILED" = 0 ]
+finish

@@ -76,6 +76,14 @@ quietly() {
   die "this failed: $*"
 }
 
+# tool NAME: a program of that name on the PATH, from standard input.
+tool() {
+  mkdir -p "$WORK/bin"
+  { echo '#!/usr/bin/env bash' && cat; } >"$WORK/bin/$1"
+  chmod +x "$WORK/bin/$1"
+  [[ :$PATH: == *":$WORK/bin:"* ]] || PATH=$WORK/bin:$PATH
+}
+
 # push_image NAME VERSION: pushes registry.example.com/NAME:VERSION.
 push_image() {
   rm -rf "$WORK/image"

@@ -11,24 +11,12 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=hack/registry.sh
 . "$(dirname "$0")/registry.sh"
+# shellcheck source=hack/check.sh
+. "$(dirname "$0")/check.sh"
 # shellcheck source=hack/sigstore.sh
 . "$(dirname "$0")/sigstore.sh"
 
 WORKFLOW=$REPO/.github/workflows/release.yml
-PASSED=0 FAILED=0
-
-# check TITLE GOT PATTERN
-check() {
-  # shellcheck disable=SC2053 # a pattern
-  if [[ $2 == $3 ]]; then
-    PASSED=$((PASSED + 1))
-    echo "ok      $1"
-  else
-    FAILED=$((FAILED + 1))
-    printf 'FAILED  %s\n          wanted: %s\n          got:    %s\n' "$1" "$3" "$2"
-  fi
-}
-
 # step NAME: the script of the workflow's step of that name.
 step() {
   python3 - "$WORKFLOW" "$1" <<'PY'
@@ -109,5 +97,4 @@ check "the policy: another workflow would not do" "$(judged ci.yml)" \
   "rejected *signed, but not by whom the rule wants*release.yml@refs/tags/v0.1.0*needs subject*ci.yml@*"
 check "the notes name the module" \
   "$("$WORK/clone/hack/release-notes.sh" "$GITHUB_REF_NAME" "$REFERENCE" 2>&1 | grep -c "$REFERENCE")" "[1-9]"
-echo "$PASSED passed, $FAILED failed"
-[ "$FAILED" = 0 ]
+finish

@@ -23,14 +23,6 @@ start_sigstore() {
   export SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=$LOCAL/ctlog.pub
 }
 
-# tool NAME: a program of that name on the PATH, from standard input.
-tool() {
-  mkdir -p "$WORK/bin"
-  { echo '#!/usr/bin/env bash' && cat; } >"$WORK/bin/$1"
-  chmod +x "$WORK/bin/$1"
-  [[ :$PATH: == *":$WORK/bin:"* ]] || PATH=$WORK/bin:$PATH
-}
-
 # registry_tools [OPTION...]: cosign, crane and oras as people call them. What they need on top is for a registry
 # without TLS and a Sigstore that is not the public one; the options are for signing without a key.
 registry_tools() {
