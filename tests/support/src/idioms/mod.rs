@@ -1,7 +1,7 @@
 //! Images as policies are about them: who has signed or attested one and how, what does not do in its place, and what
 //! is missing then. The same is held to the settings that people write and to what their policies are converted to.
 //!
-//! [`kyverno`] has it for the idioms of `tests/idioms`.
+//! [`kyverno`](mod@kyverno) has it for the idioms of `tests/idioms`.
 
 mod kyverno;
 mod lack;
