@@ -12,7 +12,7 @@ use sigwarden::verify::{
     Signer, StatementError, TextPattern, TrustRoot, UnverifiedBundle, VerifiedMessage, VerifiedStatement,
 };
 use sigwarden_testkit::forge::hex_digest;
-use sigwarden_testkit::proofs::{BEGINNING, time};
+use sigwarden_testkit::proofs::{BEGINNING, acme, time};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::bundle::{Bundle, Content, V0_1, V0_2, V0_3};
 use sigwarden_testkit::sigstore::dsse::{Envelope, STATEMENT_V0_1, Statement};
@@ -29,16 +29,12 @@ const ISSUED: i64 = BEGINNING + 86_400;
 const LOGGED: i64 = ISSUED + 60;
 const NOW: i64 = LOGGED + 86_400;
 
-fn sigstore() -> Sigstore {
-    Sigstore::new("acme", BEGINNING)
-}
-
 fn alice() -> Leaf {
     Leaf::email(PERSON, ISSUER, ISSUED)
 }
 
 fn identity() -> By {
-    By::Identity(sigstore().certify(&alice()))
+    By::Identity(acme().certify(&alice()))
 }
 
 fn key() -> By {
@@ -58,7 +54,7 @@ fn public_key(key: &TypedKey) -> PublicKey {
 }
 
 fn trust() -> TrustRoot {
-    TrustRoot::from_json(&sigstore().trust_root().to_value())
+    TrustRoot::from_json(&acme().trust_root().to_value())
 }
 
 /// Log, timestamp, SCT.
@@ -100,7 +96,7 @@ fn judge_message(bundle: &Bundle, wanted: &SignerRequirement) -> Result<Verified
 }
 
 fn attested(by: &By, evidence: Evidence) -> Bundle {
-    sigstore().attest(by, &statement().to_json(), evidence, LOGGED)
+    acme().attest(by, &statement().to_json(), evidence, LOGGED)
 }
 
 /// Every version with every evidence it can have.
@@ -138,7 +134,7 @@ fn every_version_signer_content_and_evidence() {
             }
             assert_eq!(verified.proven_time(), Some(time(LOGGED)), "{version} {evidence:?}");
             if evidence != Evidence::IntotoProof {
-                let signed = sigstore().sign_blob(&by, IMAGE, evidence, LOGGED);
+                let signed = acme().sign_blob(&by, IMAGE, evidence, LOGGED);
                 let verified = judge_message(&of_version(signed, version), &wanting(&by)).unwrap();
                 assert_eq!(verified.proven_time(), Some(time(LOGGED)), "{version} {evidence:?}");
             }
@@ -178,7 +174,7 @@ fn a_byte_of_what_is_signed() {
 
 #[test]
 fn a_message_is_not_a_statement_and_a_statement_not_a_message() {
-    let message = sigstore().sign_blob(&key(), IMAGE, Evidence::Proof, LOGGED);
+    let message = acme().sign_blob(&key(), IMAGE, Evidence::Proof, LOGGED);
     let statement = attested(&key(), Evidence::Proof);
     assert!(judge_message(&message, &wanting(&key())).is_ok());
     assert_eq!(judge(&message, &wanting(&key())), Err(SignatureError::NoStatement));
@@ -193,7 +189,7 @@ fn evidence<T: core::fmt::Debug>(judged: Result<T, SignatureError>) -> EvidenceE
 
 /// A statement as it is written, by the right key.
 fn said(payload: &str) -> Result<VerifiedStatement, SignatureError> {
-    judge(&sigstore().attest(&key(), payload, Evidence::Proof, LOGGED), &wanting(&key()))
+    judge(&acme().attest(&key(), payload, Evidence::Proof, LOGGED), &wanting(&key()))
 }
 
 #[test]
@@ -254,7 +250,7 @@ fn annotations_stand_in_the_subject() {
     let with = |annotations: Value| {
         let mut value: Value = serde_json::from_str(&statement().to_json()).unwrap();
         value["subject"][0]["annotations"] = annotations;
-        judge(&sigstore().attest(&key(), &value.to_string(), Evidence::Proof, LOGGED), &wanted).map(drop)
+        judge(&acme().attest(&key(), &value.to_string(), Evidence::Proof, LOGGED), &wanted).map(drop)
     };
     assert_eq!(with(json!({"env": "prod"})), Ok(()));
     assert_eq!(with(json!({"env": "test"})), Err(SignatureError::Annotations));
@@ -307,7 +303,7 @@ fn another_key_and_another_identity() {
     let mut bob = wanting(&identity());
     bob.identity = RequiredIdentity::Keyless(pattern("bob@example.com"));
     assert!(matches!(judge(&bundle, &bob), Err(SignatureError::OtherIdentity(_))));
-    let late = sigstore().attest(&identity(), &statement().to_json(), Evidence::Proof, ISSUED + 601);
+    let late = acme().attest(&identity(), &statement().to_json(), Evidence::Proof, ISSUED + 601);
     let expired = EvidenceError::Expired { not_after: time(ISSUED + 600), at: time(ISSUED + 601) };
     assert_eq!(evidence(judge(&late, &wanting(&identity()))), expired);
 }
@@ -315,7 +311,7 @@ fn another_key_and_another_identity() {
 #[test]
 fn every_entry_proves_that_the_log_has_this_signature() {
     for by in [identity(), key()] {
-        for (log, kind) in [(sigstore().rekor, Evidence::Proof), (sigstore().rekor_v2, Evidence::V2)] {
+        for (log, kind) in [(acme().rekor, Evidence::Proof), (acme().rekor_v2, Evidence::V2)] {
             let good = attested(&by, kind);
             let with = |change: &dyn Fn(&mut Entry)| {
                 let mut bundle = good.clone();
@@ -363,9 +359,9 @@ fn every_entry_proves_that_the_log_has_this_signature() {
 fn an_entry_is_of_this_signature_signer_and_payload() {
     let By::Key(release) = key() else { panic!("no key") };
     let envelope = Envelope::signed(&statement().to_json(), &release);
-    let bundle = sigstore().wrap(&key(), envelope.clone(), Evidence::Proof, LOGGED);
+    let bundle = acme().wrap(&key(), envelope.clone(), Evidence::Proof, LOGGED);
     let of = |envelope: &Envelope, pem: &str| {
-        let entry = sigstore().rekor.take(&dsse(envelope, pem), LOGGED, 1).proven(&sigstore().rekor);
+        let entry = acme().rekor.take(&dsse(envelope, pem), LOGGED, 1).proven(&acme().rekor);
         judge(&Bundle { entries: vec![entry], ..bundle.clone() }, &wanting(&key()))
     };
     assert!(of(&envelope, &release.pem()).is_ok());
@@ -380,7 +376,7 @@ fn an_entry_is_of_this_signature_signer_and_payload() {
     two.sign(&TypedKey::p256("other"));
     assert_eq!(evidence(of(&two, &release.pem())), EvidenceError::MalformedLogEntry("signatures"));
     // An entry for a file with the same bytes is not for an envelope.
-    let mut blob = sigstore().sign_blob(&key(), &envelope.pae(), Evidence::Proof, LOGGED);
+    let mut blob = acme().sign_blob(&key(), &envelope.pae(), Evidence::Proof, LOGGED);
     blob.content = bundle.content.clone();
     let found = evidence(judge(&blob, &wanting(&key())));
     assert_eq!(found, EvidenceError::UnfitLogEntry("hashedrekord 0.0.1"));
@@ -394,11 +390,11 @@ fn timestamps_are_over_this_signature_by_a_known_authority() {
     };
     let Content::Envelope(envelope) = &good.content else { panic!("no envelope") };
     let signature = &envelope.signatures[0];
-    assert_eq!(with(sigstore().tsa.stamp(b"another", LOGGED)), EvidenceError::OtherTimestamp);
+    assert_eq!(with(acme().tsa.stamp(b"another", LOGGED)), EvidenceError::OtherTimestamp);
     let evil = Sigstore::new("evil", BEGINNING).tsa.stamp(signature, LOGGED);
     assert_eq!(with(evil), EvidenceError::UnknownTimestampAuthority);
     let late = EvidenceError::Expired { not_after: time(ISSUED + 600), at: time(ISSUED + 601) };
-    assert_eq!(with(sigstore().tsa.stamp(signature, ISSUED + 601)), late);
+    assert_eq!(with(acme().tsa.stamp(signature, ISSUED + 601)), late);
     assert_eq!(with(b"no timestamp".to_vec()), EvidenceError::MalformedTimestamp);
 }
 

@@ -12,9 +12,8 @@ use sigwarden::verify::Unmet;
 use sigwarden_testkit::fake_registry::carrier;
 use sigwarden_testkit::forge;
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::proofs::BEGINNING;
+use sigwarden_testkit::proofs::{BEGINNING, acme};
 use sigwarden_testkit::run::{APP, accepted, reason, settings};
-use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::dsse::Statement;
 use sigwarden_testkit::sigstore::leaf::Leaf;
 use sigwarden_testkit::sigstore::signer::{Evidence, Signer};
@@ -24,10 +23,6 @@ const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const SUBJECT: &str = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main";
 const LOGGED: i64 = BEGINNING + 86_460;
 const SBOM: &str = "https://cyclonedx.org/bom";
-
-fn sigstore() -> Sigstore {
-    Sigstore::new("acme", BEGINNING)
-}
 
 fn key() -> TypedKey {
     TypedKey::p256("release")
@@ -39,11 +34,11 @@ fn by_key(label: &str) -> Signer {
 
 fn by_identity(subject: &str) -> Signer {
     let leaf = Leaf::uri(subject, ISSUER, LOGGED - 60);
-    Signer::Identity(sigstore().certify(&leaf))
+    Signer::Identity(acme().certify(&leaf))
 }
 
 fn bundle(signer: &Signer, statement: &Statement) -> Value {
-    sigstore().attest(signer, &statement.to_json(), Evidence::Proof, LOGGED).to_value()
+    acme().attest(signer, &statement.to_json(), Evidence::Proof, LOGGED).to_value()
 }
 
 fn keys(label: &str) -> Value {
@@ -62,7 +57,7 @@ fn wanting(entries: &Value, more: &Value) -> Value {
     }
     rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let mut settings = settings(&[rule]);
-    settings["trustRoot"] = serde_json::from_str(&sigstore().trusted_root_json()).unwrap();
+    settings["trustRoot"] = serde_json::from_str(&acme().trusted_root_json()).unwrap();
     settings
 }
 
@@ -158,7 +153,7 @@ fn rule_03_an_attestation_in_a_carrier_is_no_signature() {
 #[test]
 fn a_message_signature_is_refused_by_name() {
     let settings = wanting(&json!([keys("release")]), &json!({}));
-    let blob = sigstore().sign_blob(&by_key("release"), b"a file", Evidence::Proof, LOGGED).to_value();
+    let blob = acme().sign_blob(&by_key("release"), b"a file", Evidence::Proof, LOGGED).to_value();
     refused(&signed(&settings, vec![blob]), "messageSignature");
 }
 
@@ -217,7 +212,7 @@ fn both_formats_add_up_for_an_untyped_rule() {
     let entries = json!([keys("release"), keys("security")]);
     let settings = wanting(&entries, &json!({}));
     let payload = forge::payload("r.example.com/acme/app", &digest());
-    let layer = sigstore().sign_with_key(&key(), &payload, LOGGED).layer();
+    let layer = acme().sign_with_key(&key(), &payload, LOGGED).layer();
     let other = bundle(&by_key("security"), &Statement::signature_of(&hex()));
     let decide_with = |bundles: Option<Vec<Value>>| {
         let mut registry = FakeRegistry::new();
@@ -239,11 +234,7 @@ fn a_carrier_costs_a_call_only_where_it_is_needed() {
     let payload = forge::payload("r.example.com/acme/app", &digest());
     let mut registry = FakeRegistry::new();
     let digest = registry.push(APP);
-    registry.attach(
-        APP,
-        &digest,
-        forge::manifest(&[sigstore().sign_with_key(&key(), &payload, LOGGED).layer()]),
-    );
+    registry.attach(APP, &digest, forge::manifest(&[acme().sign_with_key(&key(), &payload, LOGGED).layer()]));
     accepted(&decide(&settings, &pod(APP), &registry));
     assert_eq!(registry.calls().iter().map(|(call, _)| *call).collect::<Vec<_>>(), ["digest", "manifest"]);
 }

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::proofs::BEGINNING;
+use sigwarden_testkit::proofs::{BEGINNING, acme};
 use sigwarden_testkit::run::{APP, settings};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::fault::Fault;
@@ -16,10 +16,6 @@ use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide};
 
 const LOGGED: i64 = BEGINNING + 60;
 const ISSUER: &str = "https://accounts.example.com";
-
-fn sigstore() -> Sigstore {
-    Sigstore::new("acme", BEGINNING)
-}
 
 fn jane() -> Leaf {
     Leaf::email("jane@example.com", ISSUER, BEGINNING)
@@ -41,7 +37,7 @@ fn keyless(subject: &str) -> Value {
 fn words(entries: Value, sign: impl Fn(&str) -> Vec<Signed>) -> String {
     let rule = json!({"name": "release", "imageReferences": ["r.example.com/*"], "attestors": [{"entries": entries}]});
     let mut settings = settings(&[rule]);
-    settings["trustRoot"] = sigstore().trust_root().to_value();
+    settings["trustRoot"] = acme().trust_root().to_value();
     let mut registry = FakeRegistry::new();
     let digest = registry.push(APP);
     let layers: Vec<Value> =
@@ -56,11 +52,11 @@ fn words(entries: Value, sign: impl Fn(&str) -> Vec<Signed>) -> String {
 }
 
 fn by_key(fault: Fault) -> String {
-    words(json!([key()]), |p| vec![sigstore().sign_badly_with_key(&release(), p, LOGGED, fault)])
+    words(json!([key()]), |p| vec![acme().sign_badly_with_key(&release(), p, LOGGED, fault)])
 }
 
 fn by(leaf: &Leaf, logged: i64) -> String {
-    words(json!([keyless("jane@example.com")]), |p| vec![sigstore().sign(leaf, p, logged)])
+    words(json!([keyless("jane@example.com")]), |p| vec![acme().sign(leaf, p, logged)])
 }
 
 const KEY: &str = "signed, but without the proof that the rule wants (1 signature): needs key sha256:7e09b74097f1 \
@@ -126,7 +122,7 @@ fn an_identitys_certificate_that_proves_nothing() {
     ] {
         assert_eq!(by(&leaf, logged), format!("{JANE}{words}"));
     }
-    let mut forged = sigstore();
+    let mut forged = acme();
     forged.fulcio = Sigstore::new("other", BEGINNING).fulcio;
     let untrusted = words(json!([keyless("jane@example.com")]), |p| vec![forged.sign(&jane(), p, LOGGED)]);
     assert_eq!(untrusted, format!("{JANE}its certificate was issued by nobody the trust root names"));
@@ -138,7 +134,7 @@ fn somebody_else_signed() {
     let sign_all = |names: &[&str]| {
         words(wanted(), |p| {
             let leaf = |name| Leaf::email(&format!("{name}@example.com"), ISSUER, BEGINNING);
-            names.iter().map(|name| sigstore().sign(&leaf(name), p, LOGGED)).collect()
+            names.iter().map(|name| acme().sign(&leaf(name), p, LOGGED)).collect()
         })
     };
     let bob = "`bob@example.com` (issuer `https://accounts.example.com`)";
@@ -165,7 +161,7 @@ fn somebody_else_signed() {
         )
     );
     assert_eq!(
-        words(wanted(), |p| vec![sigstore().sign_with_key(&release(), p, LOGGED)]),
+        words(wanted(), |p| vec![acme().sign_with_key(&release(), p, LOGGED)]),
         format!(
             "signed, but not by whom the rule wants (1 signature): {OTHER}: it carries no certificate: it was made \
              with a key; {advice}"
@@ -178,10 +174,10 @@ fn a_certificate_of_ones_own_that_leads_nowhere() {
     let settings = |fields: Value| json!([{"certificates": fields}]);
     let needs = "signed, but without the proof that the rule wants (1 signature): needs a certificate that \
                  `certChain` leads to (attestors[0].entries[0]): ";
-    let chain = json!({"certChain": sigstore().fulcio.chain_pem(), "rekor": {"ignoreTlog": true}});
+    let chain = json!({"certChain": acme().fulcio.chain_pem(), "rekor": {"ignoreTlog": true}});
     let long = Leaf { not_after: BEGINNING + 730 * 86_400, ..jane() };
     assert_eq!(
-        words(settings(chain.clone()), |p| vec![sigstore().sign(&jane(), p, LOGGED)]),
+        words(settings(chain.clone()), |p| vec![acme().sign(&jane(), p, LOGGED)]),
         format!(
             "{needs}its certificate expired at 2025-01-01T00:10:00Z; only a log entry or a timestamp proves that it \
              was signed before"
@@ -204,10 +200,10 @@ fn certificates_cost_more_than_signatures() {
             "attestors": [{"entries": [keyless("jane@example.com"), keyless("jane@*")]}],
         });
         let mut settings = settings(&[rule]);
-        settings["trustRoot"] = sigstore().trust_root().to_value();
+        settings["trustRoot"] = acme().trust_root().to_value();
         let mut registry = FakeRegistry::new();
         let digest = registry.push(APP);
-        let signed = sigstore().sign(&jane(), &payload("r.example.com/acme/app", &digest), LOGGED);
+        let signed = acme().sign(&jane(), &payload("r.example.com/acme/app", &digest), LOGGED);
         let layer = Signed { entry: None, ..signed }.layer();
         registry.attach(APP, &digest, manifest(&vec![layer; layers]));
         let answer = decide(&settings, &pod(APP), &registry);

@@ -7,7 +7,7 @@ use sigwarden::settings::{Problem, Settings};
 use sigwarden::verify::{CertificateError, EvidenceError, SignatureError, Signer, TrustRootError};
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
-use sigwarden_testkit::proofs::{self, BEGINNING, because, decide_on, evidence, one, proven, time};
+use sigwarden_testkit::proofs::{self, BEGINNING, acme, because, decide_on, evidence, one, proven, time};
 use sigwarden_testkit::reading::with;
 use sigwarden_testkit::run::{APP, REPOSITORY, accepted, shortfall};
 use sigwarden_testkit::sigstore::Sigstore;
@@ -22,10 +22,6 @@ const SUBJECT: &str = "https://github.com/acme/app/.github/workflows/release.yml
 const ISSUED: i64 = BEGINNING + 86_400;
 const LOGGED: i64 = ISSUED + 60;
 
-fn sigstore() -> Sigstore {
-    Sigstore::new("acme", BEGINNING)
-}
-
 fn leaf() -> Leaf {
     Leaf::uri(SUBJECT, ISSUER, ISSUED).claim(2, "push").claim(6, "refs/heads/main")
 }
@@ -36,13 +32,13 @@ fn keyless() -> Value {
 }
 
 fn wanting(entries: &Value) -> Value {
-    proofs::wanting(&sigstore(), entries)
+    proofs::wanting(&acme(), entries)
 }
 
 /// The signature, with one thing changed before its layer is written.
 fn changed(change: impl Fn(&mut Signed)) -> Answer {
     one(&wanting(&json!([{"keyless": keyless()}])), |payload| {
-        let mut signed = sigstore().sign(&leaf(), payload, LOGGED);
+        let mut signed = acme().sign(&leaf(), payload, LOGGED);
         change(&mut signed);
         signed
     })
@@ -50,7 +46,7 @@ fn changed(change: impl Fn(&mut Signed)) -> Answer {
 
 #[test]
 fn a_keyless_signature_is_accepted_and_says_who_signed_and_when() {
-    let answer = one(&wanting(&json!([{"keyless": keyless()}])), |p| sigstore().sign(&leaf(), p, LOGGED));
+    let answer = one(&wanting(&json!([{"keyless": keyless()}])), |p| acme().sign(&leaf(), p, LOGGED));
     accepted(&answer);
     let sigwarden::verdict::Verdict::Accept(accepted) = &answer.verdict else { panic!("{answer:?}") };
     let (_, image) = &accepted.images()[0];
@@ -68,7 +64,7 @@ fn a_keyless_signature_is_accepted_and_says_who_signed_and_when() {
 fn each_thing_that_is_wrong_is_refused_for_its_own_reason() {
     for (name, fault) in Fault::ALL {
         let settings = wanting(&json!([{"keyless": keyless()}]));
-        let answer = one(&settings, |p| sigstore().sign_badly(&leaf(), p, LOGGED, fault));
+        let answer = one(&settings, |p| acme().sign_badly(&leaf(), p, LOGGED, fault));
         if fault == Fault::None {
             accepted(&answer);
             continue;
@@ -122,15 +118,15 @@ fn reason(fault: Fault) -> Option<EvidenceError> {
 #[test]
 fn a_timestamp_proves_the_time_too() {
     let stamped = |payload: &str| {
-        let mut signed = sigstore().sign(&leaf(), payload, LOGGED);
-        signed.timestamp = Some(sigstore().tsa.stamp(&signed.signature, LOGGED - 5));
+        let mut signed = acme().sign(&leaf(), payload, LOGGED);
+        signed.timestamp = Some(acme().tsa.stamp(&signed.signature, LOGGED - 5));
         signed
     };
     let both = one(&wanting(&json!([{"keyless": keyless()}])), stamped);
     accepted(&both);
     assert_eq!(proven(&both), Some(time(LOGGED - 5)));
 
-    let tsa = json!({"tsaCertChain": sigstore().tsa.chain_pem()});
+    let tsa = json!({"tsaCertChain": acme().tsa.chain_pem()});
     let timestamp_only = with(&with(&keyless(), "rekor", json!({"ignoreTlog": true})), "ctlog", tsa);
     let settings = wanting(&json!([{"keyless": timestamp_only}]));
     accepted(&one(&settings, |payload| Signed { entry: None, ..stamped(payload) }));
@@ -145,7 +141,7 @@ fn a_timestamp_proves_the_time_too() {
     assert_eq!(evidence(&other), EvidenceError::UnknownTimestampAuthority);
     let late = one(&settings, |payload| {
         let signed = stamped(payload);
-        let token = sigstore().tsa.stamp(&signed.signature, ISSUED + 601);
+        let token = acme().tsa.stamp(&signed.signature, ISSUED + 601);
         Signed { entry: None, timestamp: Some(token), ..signed }
     });
     assert_eq!(
@@ -155,7 +151,7 @@ fn a_timestamp_proves_the_time_too() {
     let future = one(&settings, |payload| {
         let signed = stamped(payload);
         // The clock of these tests stands at the first of January 2026.
-        let token = sigstore().tsa.stamp(&signed.signature, 1_767_225_601);
+        let token = acme().tsa.stamp(&signed.signature, 1_767_225_601);
         Signed { entry: None, timestamp: Some(token), ..signed }
     });
     assert_eq!(evidence(&future), EvidenceError::Future(time(1_767_225_601)));
@@ -169,14 +165,14 @@ fn rule_15_no_keyless_signature_is_accepted_without_a_proven_time() {
             for with_chain in [false, true] {
                 let mut ctlog = json!({"ignoreSCT": ignore_sct});
                 if with_chain {
-                    ctlog["tsaCertChain"] = json!(sigstore().tsa.chain_pem());
+                    ctlog["tsaCertChain"] = json!(acme().tsa.chain_pem());
                 }
                 let entry = with(&keyless(), "rekor", json!({"ignoreTlog": ignore_tlog}));
                 let mut settings = wanting(&json!([{"keyless": with(&entry, "ctlog", ctlog)}]));
                 // One in the trust root would do as well.
                 settings["trustRoot"]["timestampAuthorities"] = json!([]);
                 let bare = |payload: &str| {
-                    let signed = sigstore().sign(&leaf(), payload, LOGGED);
+                    let signed = acme().sign(&leaf(), payload, LOGGED);
                     Signed { entry: None, timestamp: None, ..signed }
                 };
                 let case = format!("ignoreTlog {ignore_tlog}, ignoreSCT {ignore_sct}, TSA {with_chain}");
@@ -191,8 +187,8 @@ fn rule_15_no_keyless_signature_is_accepted_without_a_proven_time() {
                 assert_eq!(evidence(&answer), expected, "{case}");
                 // Its twins, with what is asked for.
                 accepted(&one(&settings, |payload| {
-                    let signed = sigstore().sign(&leaf(), payload, LOGGED);
-                    let timestamp = with_chain.then(|| sigstore().tsa.stamp(&signed.signature, LOGGED));
+                    let signed = acme().sign(&leaf(), payload, LOGGED);
+                    let timestamp = with_chain.then(|| acme().tsa.stamp(&signed.signature, LOGGED));
                     Signed { timestamp, ..signed }
                 }));
             }
@@ -206,10 +202,10 @@ fn rule_15_a_certificate_that_is_still_valid_proves_no_time() {
     let leaf = Leaf { not_after: ISSUED + 10 * 365 * 86_400, ..leaf() };
     let answer = one(&wanting(&json!([{"keyless": keyless()}])), |payload| Signed {
         entry: None,
-        ..sigstore().sign(&leaf, payload, LOGGED)
+        ..acme().sign(&leaf, payload, LOGGED)
     });
     assert_eq!(evidence(&answer), EvidenceError::NoLogEntry);
-    accepted(&one(&wanting(&json!([{"keyless": keyless()}])), |p| sigstore().sign(&leaf, p, LOGGED)));
+    accepted(&one(&wanting(&json!([{"keyless": keyless()}])), |p| acme().sign(&leaf, p, LOGGED)));
 }
 
 #[test]
@@ -218,7 +214,7 @@ fn an_sct_is_needed_unless_it_is_ignored() {
     let wanting = wanting(&json!([{"keyless": keyless()}]));
     for scts in [Scts::Missing, Scts::Empty, Scts::OfAnotherLog, Scts::ForAnotherIssuer, Scts::BadSignature] {
         let leaf = Leaf { scts, ..leaf() };
-        let sign = |payload: &str| sigstore().sign(&leaf, payload, LOGGED);
+        let sign = |payload: &str| acme().sign(&leaf, payload, LOGGED);
         assert!(!one(&wanting, sign).accepted, "{scts:?}");
         accepted(&one(&ignoring, sign));
     }
@@ -226,7 +222,7 @@ fn an_sct_is_needed_unless_it_is_ignored() {
 
 #[test]
 fn an_identity_must_be_the_one_that_is_wanted_all_of_it() {
-    let good = |p: &str| sigstore().sign(&leaf(), p, LOGGED);
+    let good = |p: &str| acme().sign(&leaf(), p, LOGGED);
     let regex = |issuer: &str, subject: &str| json!({"issuerRegExp": issuer, "subjectRegExp": subject});
     for keyless in [
         json!({"issuer": ISSUER, "subject": SUBJECT}),
@@ -281,11 +277,11 @@ fn rule_04_one_signature_has_all_that_is_wanted() {
     let pushed = Leaf::uri(SUBJECT, ISSUER, ISSUED).claim(2, "push").claim(6, "refs/heads/other");
     let on_main = Leaf::uri(SUBJECT, ISSUER, ISSUED).claim(2, "schedule").claim(6, "refs/heads/main");
     let answer = decide_on(&settings, |payload| {
-        [&pushed, &on_main].iter().map(|leaf| sigstore().sign(leaf, payload, LOGGED)).collect()
+        [&pushed, &on_main].iter().map(|leaf| acme().sign(leaf, payload, LOGGED)).collect()
     });
     assert!(!answer.accepted);
     accepted(&decide_on(&settings, |payload| {
-        [&pushed, &on_main, &leaf()].iter().map(|leaf| sigstore().sign(leaf, payload, LOGGED)).collect()
+        [&pushed, &on_main, &leaf()].iter().map(|leaf| acme().sign(leaf, payload, LOGGED)).collect()
     }));
 }
 
@@ -293,7 +289,7 @@ fn rule_04_one_signature_has_all_that_is_wanted() {
 fn a_certificate_names_one_signer_and_one_issuer() {
     let any = json!({"issuer": ISSUER, "subjectRegExp": "(jane@|https://github\\.com/).*"});
     let settings = wanting(&json!([{"keyless": any}]));
-    let signed = |leaf: Leaf| one(&settings, move |p| sigstore().sign(&leaf, p, LOGGED));
+    let signed = |leaf: Leaf| one(&settings, move |p| acme().sign(&leaf, p, LOGGED));
     let certificate = |error| EvidenceError::Certificate(error);
     accepted(&signed(leaf()));
     accepted(&signed(Leaf::email("jane@example.com", ISSUER, ISSUED)));
@@ -320,8 +316,8 @@ fn a_certificate_names_one_signer_and_one_issuer() {
 fn a_user_name_is_a_name() {
     let leaf = Leaf { sans: vec![San::OtherName("jane!acme".to_owned())], ..leaf() };
     let settings = |subject| wanting(&json!([{"keyless": {"issuer": ISSUER, "subject": subject}}]));
-    accepted(&one(&settings("jane!acme"), |p| sigstore().sign(&leaf, p, LOGGED)));
-    assert!(!one(&settings("jane!acm"), |p| sigstore().sign(&leaf, p, LOGGED)).accepted);
+    accepted(&one(&settings("jane!acme"), |p| acme().sign(&leaf, p, LOGGED)));
+    assert!(!one(&settings("jane!acm"), |p| acme().sign(&leaf, p, LOGGED)).accepted);
 }
 
 /// Validity windows of the trust root: what was trusted then counts still, what was not does not.
@@ -341,7 +337,7 @@ fn an_authority_and_a_log_are_believed_within_their_windows() {
         }
         settings
     };
-    let good = |p: &str| sigstore().sign(&leaf(), p, LOGGED);
+    let good = |p: &str| acme().sign(&leaf(), p, LOGGED);
     for (part, error) in windows {
         // The SCT dates from the certificate's beginning.
         accepted(&one(&settings(part, BEGINNING, LOGGED), good));
@@ -364,7 +360,7 @@ fn an_entry_brings_its_own_trust() {
     entry.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
     accepted(&one(&wanting(&json!([{"keyless": entry}])), sign));
     // The trust root's own no longer counts for it.
-    assert!(!one(&wanting(&json!([{"keyless": entry}])), |p| sigstore().sign(&leaf(), p, LOGGED)).accepted);
+    assert!(!one(&wanting(&json!([{"keyless": entry}])), |p| acme().sign(&leaf(), p, LOGGED)).accepted);
     for (missing, error) in
         [("roots", EvidenceError::UntrustedCertificate), ("ctlog", EvidenceError::UnknownCtLog)]
     {
@@ -380,12 +376,12 @@ fn an_entry_brings_its_own_trust() {
 #[test]
 fn a_url_names_the_log_that_must_have_been_used() {
     let entry = |url: &str| wanting(&json!([{"keyless": with(&keyless(), "rekor", json!({"url": url}))}]));
-    let good = |p: &str| sigstore().sign(&leaf(), p, LOGGED);
-    accepted(&one(&entry(&sigstore().rekor.url()), good));
-    accepted(&one(&entry(&format!("{}/", sigstore().rekor.url())), good));
+    let good = |p: &str| acme().sign(&leaf(), p, LOGGED);
+    accepted(&one(&entry(&acme().rekor.url()), good));
+    accepted(&one(&entry(&format!("{}/", acme().rekor.url())), good));
     accepted(&one(&entry(""), good));
     // The trust root's other log.
-    let answer = one(&entry(&sigstore().rekor_v2.url()), good);
+    let answer = one(&entry(&acme().rekor_v2.url()), good);
     assert!(matches!(evidence(&answer), EvidenceError::UnknownLog(_)), "{answer:?}");
 }
 
@@ -397,7 +393,7 @@ fn an_expired_root_certifies_nobody() {
     let mut registry = FakeRegistry::new();
     registry.set_now("2037-01-01T00:00:00Z");
     let digest = registry.push(APP);
-    let signed = sigstore().sign(&leaf, &payload(REPOSITORY, &digest), later + 60);
+    let signed = acme().sign(&leaf, &payload(REPOSITORY, &digest), later + 60);
     registry.attach(APP, &digest, manifest(&[signed.layer()]));
     let answer = decide(&wanting(&json!([{"keyless": keyless()}])), &pod(APP), &registry);
     assert!(!answer.accepted);
@@ -406,7 +402,7 @@ fn an_expired_root_certifies_nobody() {
 #[test]
 fn what_is_revoked_counts_for_nothing() {
     let mut settings = wanting(&json!([{"keyless": keyless()}]));
-    let good = |p: &str| sigstore().sign(&leaf(), p, LOGGED);
+    let good = |p: &str| acme().sign(&leaf(), p, LOGGED);
     for (identity, is_revoked) in [
         (json!({"subject": SUBJECT}), true),
         (json!({"subject": "https://github.com/acme/app/*", "issuer": ISSUER}), true),
@@ -431,9 +427,7 @@ fn rule_05_an_identity_counts_once() {
         wanting(&json!([entry("https://github.com/acme/app/*"), entry("https://github.com/acme/*")]));
     let again = Leaf { serial: "again".to_owned(), key: TypedKey::p256("again"), ..leaf() };
     let sign = |leaves: &[&Leaf]| {
-        decide_on(&settings, |payload| {
-            leaves.iter().map(|leaf| sigstore().sign(leaf, payload, LOGGED)).collect()
-        })
+        decide_on(&settings, |payload| leaves.iter().map(|leaf| acme().sign(leaf, payload, LOGGED)).collect())
     };
     assert!(!sign(&[&leaf(), &again]).accepted);
     let other =
@@ -445,10 +439,10 @@ fn rule_05_an_identity_counts_once() {
 #[test]
 fn a_keys_signature_is_nobodys() {
     let settings = wanting(&json!([{"keyless": keyless()}]));
-    let by_key = |p: &str| sigstore().sign_with_key(&TypedKey::p256("release"), p, LOGGED);
+    let by_key = |p: &str| acme().sign_with_key(&TypedKey::p256("release"), p, LOGGED);
     let answer = one(&settings, by_key);
     assert_eq!(evidence(&answer), EvidenceError::NoCertificate);
-    accepted(&decide_on(&settings, |p| vec![by_key(p), sigstore().sign(&leaf(), p, LOGGED)]));
+    accepted(&decide_on(&settings, |p| vec![by_key(p), acme().sign(&leaf(), p, LOGGED)]));
 }
 
 /// With and without the certificates above it: those of the trust root suffice.
@@ -466,18 +460,18 @@ fn certificates_may_be_of_other_keys() {
     let settings = wanting(&json!([{"keyless": keyless()}]));
     for key in [TypedKey::p384("leaf"), TypedKey::rsa_2048()] {
         let leaf = Leaf { key, ..leaf() };
-        let good = |p: &str| sigstore().sign(&leaf, p, LOGGED);
+        let good = |p: &str| acme().sign(&leaf, p, LOGGED);
         accepted(&one(&settings, good));
-        assert!(!one(&settings, |p| sigstore().sign_badly(&leaf, p, LOGGED, Fault::BadSignature)).accepted);
+        assert!(!one(&settings, |p| acme().sign_badly(&leaf, p, LOGGED, Fault::BadSignature)).accepted);
     }
 }
 
 /// Rule 2, of authorities: whoever holds an ordinary certificate that stands among the roots would certify anybody.
 #[test]
 fn only_authorities_certify() {
-    let holder = sigstore().certify(&Leaf::email("jane@example.com", ISSUER, ISSUED));
+    let holder = acme().certify(&Leaf::email("jane@example.com", ISSUER, ISSUED));
     let mut entry = keyless();
-    entry["roots"] = json!(format!("{}{}", holder.pem(), sigstore().fulcio.chain_pem()));
+    entry["roots"] = json!(format!("{}{}", holder.pem(), acme().fulcio.chain_pem()));
     let settings = wanting(&json!([{"keyless": entry}]));
     let error = Settings::parse(&settings).unwrap_err();
     assert_eq!(error.path(), "verifyImages[0].attestors[0].entries[0].keyless.roots");
@@ -489,6 +483,6 @@ fn only_authorities_certify() {
     chain.unwrap().push(json!({"rawBytes": STANDARD.encode(&holder.der)}));
     let error = Settings::from_json(settings.to_string().as_bytes()).unwrap_err();
     assert_eq!(error.problem(), &Problem::TrustRoot(TrustRootError::NoAuthority));
-    let answer = one(&settings, |p| sigstore().sign(&leaf(), p, LOGGED));
+    let answer = one(&settings, |p| acme().sign(&leaf(), p, LOGGED));
     assert_eq!(evidence(&answer), EvidenceError::TrustRoot(TrustRootError::NoAuthority));
 }

@@ -15,7 +15,7 @@ use sigwarden::verify::EvidenceError;
 use sigwarden_testkit::forge::{manifest, payload};
 use sigwarden_testkit::objects::pod;
 use sigwarden_testkit::people::NOW;
-use sigwarden_testkit::proofs::{BEGINNING, because, evidence, one, proven, refused, time, wanting};
+use sigwarden_testkit::proofs::{BEGINNING, acme, because, evidence, one, proven, refused, time, wanting};
 use sigwarden_testkit::run::{APP, REPOSITORY, accepted};
 use sigwarden_testkit::sigstore::Sigstore;
 use sigwarden_testkit::sigstore::fault::Fault;
@@ -27,10 +27,6 @@ use sigwarden_testkit::{Answer, FakeRegistry, TypedKey, decide};
 
 const LOGGED: i64 = BEGINNING + 86_460;
 
-fn sigstore() -> Sigstore {
-    Sigstore::new("acme", BEGINNING)
-}
-
 fn release() -> TypedKey {
     TypedKey::p256("release")
 }
@@ -39,7 +35,7 @@ fn release() -> TypedKey {
 fn key(key: &TypedKey, fields: Value) -> Value {
     let mut keys = fields;
     keys["publicKeys"] = json!(key.pem());
-    wanting(&sigstore(), &json!([{"keys": keys}]))
+    wanting(&acme(), &json!([{"keys": keys}]))
 }
 
 /// Decides on a pod of an image that carries these layers.
@@ -51,7 +47,7 @@ fn decide_on(settings: &Value, layers: impl Fn(&str) -> Vec<Value>) -> Answer {
 }
 
 fn good(payload: &str) -> Signed {
-    sigstore().sign_with_key(&release(), payload, LOGGED)
+    acme().sign_with_key(&release(), payload, LOGGED)
 }
 
 fn hex(log: &[u8; 32]) -> String {
@@ -88,7 +84,7 @@ fn each_thing_that_is_wrong_with_an_entry_is_refused_for_its_own_reason() {
     for fields in [json!({}), json!({"rekor": {}}), json!({"rekor": {"ignoreTlog": false}})] {
         let settings = key(&release(), fields);
         for (name, fault) in Fault::ALL.into_iter().filter(|(_, fault)| !fault.needs_certificate()) {
-            let sign = |p: &str| sigstore().sign_badly_with_key(&release(), p, LOGGED, fault);
+            let sign = |p: &str| acme().sign_badly_with_key(&release(), p, LOGGED, fault);
             let answer = one(&settings, sign);
             match fault {
                 Fault::None => {
@@ -112,7 +108,7 @@ fn each_thing_that_is_wrong_with_an_entry_is_refused_for_its_own_reason() {
 fn an_entry_that_is_not_asked_for_is_not_looked_at() {
     let settings = key(&release(), json!({"rekor": {"ignoreTlog": true}}));
     for (name, fault) in Fault::ALL.into_iter().filter(|(_, fault)| !fault.needs_certificate()) {
-        let answer = one(&settings, |p| sigstore().sign_badly_with_key(&release(), p, LOGGED, fault));
+        let answer = one(&settings, |p| acme().sign_badly_with_key(&release(), p, LOGGED, fault));
         assert_eq!(answer.accepted, fault != Fault::BadSignature, "{name}");
         if answer.accepted {
             assert_eq!(proven(&answer), None, "{name}");
@@ -135,7 +131,7 @@ fn an_entry_that_is_not_asked_for_is_not_looked_at() {
 fn keys_of_all_types_may_be_logged() {
     for (name, signer) in TypedKey::all("release") {
         let settings = key(&signer, json!({}));
-        let sign = |fault| one(&settings, |p| sigstore().sign_badly_with_key(&signer, p, LOGGED, fault));
+        let sign = |fault| one(&settings, |p| acme().sign_badly_with_key(&signer, p, LOGGED, fault));
         assert!(sign(Fault::None).accepted, "{name}");
         for fault in [
             Fault::EntryForAnotherSignature,
@@ -161,7 +157,7 @@ fn the_hash_of_the_entry_may_be_another() {
             let signed = sign(p);
             let body = hashedrekord(&signed.signature, &signer_pem(), p.as_bytes());
             let body = change(String::from_utf8(body).unwrap());
-            Signed { entry: Some(sigstore().rekor.take(body.as_bytes(), LOGGED, 1)), ..signed }
+            Signed { entry: Some(acme().rekor.take(body.as_bytes(), LOGGED, 1)), ..signed }
         })
     };
     accepted(&logged(|body| body));
@@ -181,24 +177,24 @@ fn signer_pem() -> String {
 fn an_entry_of_another_key_is_not_this_keys() {
     let stranger = TypedKey::p256("stranger");
     let (ours, theirs) = (key(&release(), json!({})), key(&stranger, json!({})));
-    let by_them = |p: &str| sigstore().sign_with_key(&stranger, p, LOGGED);
+    let by_them = |p: &str| acme().sign_with_key(&stranger, p, LOGGED);
     accepted(&one(&theirs, by_them));
     // Ours with all of their entry.
     refused(&one(&ours, |p| Signed { entry: by_them(p).entry, ..good(p) }), EvidenceError::OtherSignature);
     // Our signature, logged by them as if it were theirs.
     let claimed = |p: &str| {
         let signed = Signed::by_key(&release(), p);
-        Signed { entry: Some(sigstore().log(&signed, &stranger.pem(), LOGGED)), ..signed }
+        Signed { entry: Some(acme().log(&signed, &stranger.pem(), LOGGED)), ..signed }
     };
     refused(&one(&ours, claimed), EvidenceError::OtherKey);
     assert_eq!(because(&one(&theirs, claimed)), None);
     // Both keys in one entry; a certificate of our key.
     let certificate =
-        sigstore().certify(&Leaf { key: release(), ..Leaf::email("jane@example.com", "x", BEGINNING) });
+        acme().certify(&Leaf { key: release(), ..Leaf::email("jane@example.com", "x", BEGINNING) });
     for pem in [format!("{}{}", release().pem(), stranger.pem()), certificate.pem()] {
         let logged = |p: &str| {
             let signed = Signed::by_key(&release(), p);
-            Signed { entry: Some(sigstore().log(&signed, &pem, LOGGED)), ..signed }
+            Signed { entry: Some(acme().log(&signed, &pem, LOGGED)), ..signed }
         };
         refused(&one(&ours, logged), EvidenceError::OtherKey);
     }
@@ -213,17 +209,17 @@ fn the_log_is_the_one_that_the_settings_name() {
 
     let own = key(&release(), json!({"rekor": {"pubkey": other.rekor.pem()}}));
     accepted(&one(&own, by_other));
-    refused(&one(&own, good), unknown(&sigstore()));
-    let both = format!("{}{}", other.rekor.pem(), sigstore().rekor.pem());
+    refused(&one(&own, good), unknown(&acme()));
+    let both = format!("{}{}", other.rekor.pem(), acme().rekor.pem());
     let both = key(&release(), json!({"rekor": {"pubkey": both, "url": "https://rekor.example.com"}}));
     accepted(&one(&both, by_other));
     accepted(&one(&both, good));
 
-    let named = key(&release(), json!({"rekor": {"url": sigstore().rekor.url()}}));
+    let named = key(&release(), json!({"rekor": {"url": acme().rekor.url()}}));
     accepted(&one(&named, good));
     refused(&one(&named, by_other), unknown(&other));
-    let second = key(&release(), json!({"rekor": {"url": sigstore().rekor_v2.url()}}));
-    refused(&one(&second, good), unknown(&sigstore()));
+    let second = key(&release(), json!({"rekor": {"url": acme().rekor_v2.url()}}));
+    refused(&one(&second, good), unknown(&acme()));
     let nobody = one(&key(&release(), json!({"rekor": {"url": "https://rekor.example.com"}})), good);
     assert!(
         nobody.message.contains("no transparency log of the trust root has the URL"),
@@ -234,23 +230,23 @@ fn the_log_is_the_one_that_the_settings_name() {
     let mut replaced = key(&release(), json!({}));
     replaced["trustRoot"] = serde_json::from_str(&other.trusted_root_json()).unwrap();
     accepted(&one(&replaced, by_other));
-    refused(&one(&replaced, good), unknown(&sigstore()));
+    refused(&one(&replaced, good), unknown(&acme()));
     // One rule's own, in place of the one for all.
     let root = replaced["trustRoot"].take();
-    replaced["trustRoot"] = serde_json::from_str(&sigstore().trusted_root_json()).unwrap();
+    replaced["trustRoot"] = serde_json::from_str(&acme().trusted_root_json()).unwrap();
     replaced["verifyImages"][0]["trustRoot"] = root;
     accepted(&one(&replaced, by_other));
-    refused(&one(&replaced, good), unknown(&sigstore()));
+    refused(&one(&replaced, good), unknown(&acme()));
     // None at all is Sigstore's own.
     let mut public = key(&release(), json!({}));
     public.as_object_mut().unwrap().remove("trustRoot");
-    refused(&one(&public, good), unknown(&sigstore()));
+    refused(&one(&public, good), unknown(&acme()));
 }
 
 #[test]
 fn a_log_is_believed_while_its_key_was_in_use() {
     let window = |start: i64, end: Option<i64>| {
-        let mut root = sigstore().trust_root();
+        let mut root = acme().trust_root();
         root.tlogs[0].window = (Some(start), end);
         let mut settings = key(&release(), json!({}));
         settings["trustRoot"] = root.to_value();
@@ -264,16 +260,16 @@ fn a_log_is_believed_while_its_key_was_in_use() {
     }
     // What is not yet.
     let settings = key(&release(), json!({}));
-    accepted(&one(&settings, |p| sigstore().sign_with_key(&release(), p, NOW)));
+    accepted(&one(&settings, |p| acme().sign_with_key(&release(), p, NOW)));
     refused(
-        &one(&settings, |p| sigstore().sign_with_key(&release(), p, NOW + 1)),
+        &one(&settings, |p| acme().sign_with_key(&release(), p, NOW + 1)),
         EvidenceError::Future(time(NOW + 1)),
     );
 }
 
 #[test]
 fn a_timestamp_is_needed_where_its_authority_is_named() {
-    let chain = json!({"tsaCertChain": sigstore().tsa.chain_pem()});
+    let chain = json!({"tsaCertChain": acme().tsa.chain_pem()});
     let alone = key(&release(), json!({"rekor": {"ignoreTlog": true}, "ctlog": chain}));
     let both = key(&release(), json!({"ctlog": chain}));
     let stamp = |of: &Sigstore, at: i64| {
@@ -284,7 +280,7 @@ fn a_timestamp_is_needed_where_its_authority_is_named() {
         }
     };
     let unlogged = |signed: Signed| Signed { entry: None, ..signed };
-    let stamped = stamp(&sigstore(), LOGGED - 9);
+    let stamped = stamp(&acme(), LOGGED - 9);
     let answer = one(&alone, |p| unlogged(stamped(p)));
     accepted(&answer);
     assert_eq!(proven(&answer), Some(time(LOGGED - 9)));
@@ -294,12 +290,9 @@ fn a_timestamp_is_needed_where_its_authority_is_named() {
         refused(&one(settings, good), EvidenceError::NoTimestamp);
         let other = Sigstore::new("other", BEGINNING);
         refused(&one(settings, stamp(&other, LOGGED)), EvidenceError::UnknownTimestampAuthority);
-        refused(&one(settings, stamp(&sigstore(), NOW + 1)), EvidenceError::Future(time(NOW + 1)));
+        refused(&one(settings, stamp(&acme(), NOW + 1)), EvidenceError::Future(time(NOW + 1)));
         refused(
-            &one(settings, |p| Signed {
-                timestamp: Some(sigstore().tsa.stamp(b"another", LOGGED)),
-                ..good(p)
-            }),
+            &one(settings, |p| Signed { timestamp: Some(acme().tsa.stamp(b"another", LOGGED)), ..good(p) }),
             EvidenceError::OtherTimestamp,
         );
     }
@@ -307,17 +300,14 @@ fn a_timestamp_is_needed_where_its_authority_is_named() {
     let other = Sigstore::new("other", BEGINNING);
     let own = key(&release(), json!({"ctlog": {"tsaCertChain": other.tsa.chain_pem()}}));
     accepted(&one(&own, stamp(&other, LOGGED)));
-    refused(&one(&own, stamp(&sigstore(), LOGGED)), EvidenceError::UnknownTimestampAuthority);
+    refused(&one(&own, stamp(&acme(), LOGGED)), EvidenceError::UnknownTimestampAuthority);
     // An authority of the trust root has its window.
-    let mut root = sigstore().trust_root();
+    let mut root = acme().trust_root();
     root.timestamp_authorities[0].window = (Some(BEGINNING), Some(LOGGED));
     let mut settings = key(&release(), json!({}));
     settings["trustRoot"] = root.to_value();
-    accepted(&one(&settings, stamp(&sigstore(), LOGGED)));
-    refused(
-        &one(&settings, stamp(&sigstore(), LOGGED + 1)),
-        EvidenceError::TimestampWindow(time(LOGGED + 1)),
-    );
+    accepted(&one(&settings, stamp(&acme(), LOGGED)));
+    refused(&one(&settings, stamp(&acme(), LOGGED + 1)), EvidenceError::TimestampWindow(time(LOGGED + 1)));
 }
 
 /// Whoever pushes signatures writes these annotations.
@@ -327,7 +317,7 @@ fn odd_entries_are_refused_and_spoil_nothing() {
     let changed = |name: &'static str, change: &dyn Fn(String) -> String| {
         decide_on(&settings, |p| {
             let signed = good(p);
-            let timestamp = Some(sigstore().tsa.stamp(&signed.signature, LOGGED));
+            let timestamp = Some(acme().tsa.stamp(&signed.signature, LOGGED));
             let mut layer = Signed { timestamp, ..signed }.layer();
             let value = layer["annotations"][name].as_str().unwrap().to_owned();
             layer["annotations"][name] = json!(change(value));
@@ -414,7 +404,7 @@ fn odd_entries_are_refused_and_spoil_nothing() {
     refused(
         &one(&settings, |p| {
             let signed = good(p);
-            Signed { timestamp: Some(sigstore().tsa.stamp(&signed.signature, 253_402_300_799)), ..signed }
+            Signed { timestamp: Some(acme().tsa.stamp(&signed.signature, 253_402_300_799)), ..signed }
         }),
         EvidenceError::MalformedTimestamp,
     );
@@ -429,7 +419,7 @@ fn odd_bodies_are_refused() {
             let signed = Signed::by_key(&release(), p);
             let body = hashedrekord(&signed.signature, &release().pem(), p.as_bytes());
             let body = change(String::from_utf8(body).unwrap());
-            Signed { entry: Some(sigstore().rekor.take(body.as_bytes(), LOGGED, 1)), ..signed }
+            Signed { entry: Some(acme().rekor.take(body.as_bytes(), LOGGED, 1)), ..signed }
         })
     };
     use EvidenceError::MalformedLogEntry as Malformed;
