@@ -419,6 +419,25 @@ fn rule_11_an_image_in_metadata_is_an_image() {
     );
 }
 
+/// A status changes through its subresource alone, and with it the images that are there.
+#[test]
+fn rule_11_an_image_in_the_status_is_an_image() {
+    let update = |path: &str, image: &str| {
+        let mut update = request("tekton.dev", "v1", "Task", &json!({"image": GOOD}));
+        update["operation"] = json!("UPDATE");
+        update["subResource"] = json!("status");
+        update["object"]["status"] = json!({"image": GOOD});
+        update["oldObject"] = update["object"].clone();
+        update["object"]["status"]["image"] = json!(image);
+        decide(&policy(&json!({"Task": [{"path": path}]})), &update, &registry())
+    };
+    assert_eq!(unsigned(&update("/status/image", UNSIGNED)), [("/status/image", "status.image")]);
+    assert!(update("/status/image", GOOD).accepted);
+    // Elsewhere a status says what it likes.
+    let Verdict::Accept(accepted) = update("/spec/image", UNSIGNED).verdict else { panic!("refused") };
+    assert_eq!(accepted.why_nothing(), Some(RunsNothing::Subresource));
+}
+
 /// What a place is called is bounded, as are the places.
 #[test]
 fn rule_01_a_place_with_a_long_name_is_not_judged() {

@@ -200,6 +200,7 @@ fn form<'e>(
     }
     let placement = match subresource {
         "" => Placement::Whole,
+        "status" if extractor::lead_into(&of_this_kind, "status") => Placement::Whole,
         "status" => Placement::NoImages,
         other => return Err(WorkloadError::UnknownSubresource(other.to_owned())),
     };
