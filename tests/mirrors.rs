@@ -212,11 +212,15 @@ fn rule_08_a_verbatim_identity_is_refused_under_a_wildcard() {
         &["r.example.com/acme/ap?"],
         &["*/acme/app"],
         &[REPOSITORY, "ghcr.io/*"],
+        // What reads like a tag may be a port: registry:5000/x is of this pattern too.
+        &["registry:*"],
+        &["registry:5?/x"],
+        &["registry:5?????"],
     ] {
         let found = refused_by_settings(&mapped(references, json!([{"signedAs": "acme"}])));
         assert_eq!(found, (place.clone(), problem("acme", why)), "{references:?}");
     }
-    for references in [&[REPOSITORY][..], &[APP], &[REPOSITORY, "nginx"]] {
+    for references in [&[REPOSITORY][..], &[APP], &[REPOSITORY, "nginx"], &["nginx:1.*"], &["acme/app:*"]] {
         let policy = mapped(references, json!([{"signedAs": "acme"}]));
         assert!(Settings::parse(&policy).is_ok(), "{references:?}");
     }

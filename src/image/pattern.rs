@@ -105,7 +105,11 @@ impl BindingPattern {
     /// Whether it stands for more than one repository.
     #[must_use]
     pub fn has_wildcard(&self) -> bool {
-        has_wildcard(&self.name)
+        // `registry:*` is any tag of Docker Hub's image, and any image of `registry:5000`.
+        let tag = split_tag(&self.tagged).1.unwrap_or_default();
+        let after_digits = tag.trim_start_matches(|c: char| c.is_ascii_digit());
+        let may_be_a_port = !self.name.contains('/') && after_digits.starts_with(['*', '?']);
+        has_wildcard(&self.name) || may_be_a_port
     }
 
     /// Whether the rule with this pattern binds the image.
