@@ -447,7 +447,10 @@ fn image_validating_policies_keep_their_constraints() {
     let constraint =
         |text: &str, more: &str| text.replace("matchConstraints:\n", &format!("matchConstraints:\n{more}\n"));
     let selected = constraint(&text, "    namespaceSelector: {matchLabels: {environment: production}}");
-    protects("labels", &selected, |it| it.is_pod() && it.environment == Some("production"));
+    // Kyverno 1.19 covers the controllers here too; before, it did not.
+    protects("labels", &selected, |it| it.is_workload() && it.environment == Some("production"));
+    let selected = constraint(&text, "    objectSelector: {matchLabels: {app: web}}");
+    protects("labels of objects", &selected, |it| it.is_pod() && it.app == Some("web"));
     let some = text.replace("spec:\n", "spec:\n  autogen: {podControllers: {controllers: [cronjobs]}}\n");
     protects("autogen", &some, |it| it.is_pod() || it.resource == "cronjobs");
     let condition =

@@ -17,7 +17,7 @@ use attestors::Attestors;
 use expression::{ImageList, Requirement, Verified};
 use serde_norway::{Mapping, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use types::{MatchConstraints, Policy, Spec};
+use types::{Policy, Spec};
 
 /// The controllers that Kyverno covers where the only rule is for Pods.
 const CONTROLLERS: [(&str, &str); 6] = [
@@ -144,20 +144,17 @@ fn scopes(spec: &Spec, notes: &mut Notes) -> Result<Vec<Scope>, At> {
     Ok(scopes)
 }
 
-/// Kinds that Kyverno covers beside Pods: where the only rule is for Pods, and no labels are selected.
+/// Kinds that Kyverno covers beside Pods: where the only rule is for Pods, and no labels of objects are selected.
+/// Before 1.19 it did not where labels of namespaces are selected either.
 fn controllers(spec: &Spec) -> Result<Vec<&'static str>, At> {
     let constraints = &spec.match_constraints;
     let only_pods = match constraints.resource_rules.as_slice() {
         [rule] => rule.resources == ["pods"] && rule.api_groups == [""] && rule.resource_names.is_empty(),
         _ => false,
     };
-    let selects = |constraints: &MatchConstraints| {
-        let selectors = constraints.namespace_selector.iter().chain(&constraints.object_selector);
-        let mut selectors =
-            selectors.map(|it| !it.match_labels.is_empty() || !it.match_expressions.is_empty());
-        selectors.any(|selects| selects)
-    };
-    if !only_pods || selects(constraints) {
+    let selector = constraints.object_selector.as_ref();
+    let selects = selector.is_some_and(|it| !it.match_labels.is_empty() || !it.match_expressions.is_empty());
+    if !only_pods || selects {
         return Ok(Vec::new());
     }
     let wanted =
