@@ -344,6 +344,8 @@ fn settings_of_extractors() {
         assert_eq!((path, problem), (format!("imageExtractors.{kind}"), wrong(kind, why)));
     }
     let at_path = "imageExtractors.Task[0].path".to_owned();
+    // A field of that name is in no object: beside a path that finds something, this one would never be missed.
+    let step = "a step is the name of a field, or `*` for each item";
     for (path, value, why) in [
         ("spec/steps", None, "a path begins with `/`"),
         ("", None, "a path begins with `/`"),
@@ -351,6 +353,12 @@ fn settings_of_extractors() {
         ("/spec//image", None, "a path has no empty steps"),
         ("/spec/", None, "a path has no empty steps"),
         ("/spec/steps/*", Some("*"), "`value` is the name of a field"),
+        ("/spec/steps[*]/image", None, step),
+        ("/spec/steps[0]/image", None, step),
+        ("/spec/steps/*.image", None, step),
+        ("/spec/**/image", None, step),
+        ("/metadata/annotations/acme.io~1image", None, step),
+        ("/spec/steps/*", Some("*.image"), step),
         ("/spec/steps/*", Some(""), "a path has no empty steps"),
     ] {
         let mut extractor = json!({"path": path});

@@ -71,6 +71,11 @@ impl ExtractorPath {
         if steps.contains(&Step::Field(String::new())) {
             return Err("a path has no empty steps");
         }
+        // As other languages of paths have them: no field is called so, and no image would be missed.
+        let is_odd = |step: &Step| matches!(step, Step::Field(name) if name.contains(['*', '[', ']', '~']));
+        if steps.iter().any(is_odd) {
+            return Err("a step is the name of a field, or `*` for each item");
+        }
         if steps.last() == Some(&Step::Each) && value.is_some() {
             return Err("`value` is the name of a field");
         }
