@@ -89,6 +89,16 @@ pub(crate) fn wildcard(pattern: &str, text: &str) -> bool {
     pattern.iter().skip(p).all(|rest| *rest == b'*')
 }
 
+/// A match by wildcards in which what stands before the pattern's last `@` has no more of them than the pattern: a branch
+/// may be called `x@refs/heads/main`, and is not what `https://github.com/acme/*@refs/heads/main` means.
+pub(crate) fn matches_before_at(matches: fn(&str, &str) -> bool, pattern: &str, text: &str) -> bool {
+    let Some((before, behind)) = pattern.rsplit_once('@') else { return matches(pattern, text) };
+    let ats = before.matches('@').count();
+    let Some((at, _)) = text.match_indices('@').nth(ats) else { return false };
+    let Some((head, tail)) = text.split_at_checked(at) else { return false };
+    matches(before, head) && tail.strip_prefix('@').is_some_and(|tail| matches(behind, tail))
+}
+
 #[cfg(test)]
 #[expect(clippy::string_slice, reason = "the texts are ASCII and the tests' own")]
 mod tests {

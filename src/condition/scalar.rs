@@ -6,6 +6,7 @@ use super::amount::{Decimal, duration, quantity};
 use super::path::Visits;
 use super::unmet::Finding;
 use crate::limits::MAX_REGEX_TEXT_BYTES;
+use crate::text::matches_before_at;
 
 /// A value that others are compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub(super) enum Wanted {
     Truth(bool),
     /// A number of JSON.
     Number(Decimal),
-    /// A text, in which `*` stands for any characters and `?` for one.
+    /// A text, in which `*` stands for any characters and `?` for one; before an `@` of its own, for any but that.
     Text(String),
     /// A text that says a time span, in nanoseconds.
     Duration(i128),
@@ -87,7 +88,13 @@ impl Wanted {
                     return Err(mistyped("a text short enough to compare"));
                 }
                 spend(found.len().div_ceil(64))?;
-                Ok(matches(pattern, found))
+                if !matches(pattern, found) {
+                    return Ok(false);
+                }
+                if matches_before_at(matches, pattern, found) {
+                    return Ok(true);
+                }
+                Err(mistyped("a text in which a wildcard before an `@` stands for no other `@`"))
             }
             (Self::Text(_), _) => Err(mistyped("a text")),
             (Self::Duration(wanted), Value::String(found)) => {

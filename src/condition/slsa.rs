@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::scalar::matches;
 use super::unmet::{Excerpt, Finding, Unmet};
-use crate::text::Shown;
+use crate::text::{Shown, matches_before_at};
 
 /// What is asked of a provenance, at least one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,11 +182,12 @@ impl Slsa {
             let unmet = |found| Unmet::Slsa { field: field.name(), wanted: pattern.clone(), found };
             let found = self.read(*field, predicate).map_err(unmet)?;
             let wanted = if *field == SlsaField::SourceUri { repository(pattern) } else { pattern };
-            if matches(wanted, found) {
-                Ok(())
-            } else {
-                Err(unmet(Finding::Value(Excerpt::of(&found.into()))))
-            }
+            // The builder's name ends in the ref that it stands at, and whoever can push names branches.
+            let is_it = match field {
+                SlsaField::BuilderId => matches_before_at(matches, wanted, found),
+                SlsaField::SourceUri | SlsaField::SourceRef | SlsaField::BuildType => matches(wanted, found),
+            };
+            if is_it { Ok(()) } else { Err(unmet(Finding::Value(Excerpt::of(&found.into())))) }
         })
     }
 

@@ -429,7 +429,11 @@ pub(super) static ATTESTATION: Table = Table {
 pub(super) static SLSA: Table = Table {
     what: "`slsa`",
     fields: &[
-        field("builderId", Implemented(Text), "Who built; `*` stands for any characters."),
+        field(
+            "builderId",
+            Implemented(Text),
+            "Who built; `*` stands for any characters, before an `@` for any but an `@`.",
+        ),
         field(
             "sourceUri",
             Implemented(Text),

@@ -5,7 +5,7 @@ use core::fmt::{self, Display, Formatter};
 use super::Fingerprint;
 use super::sigstore::{EvidenceError, Identity, SigningCertificate};
 use crate::regex::AnchoredRegex;
-use crate::text::{Shown, wildcard};
+use crate::text::{Shown, matches_before_at, wildcard};
 
 /// What an identity must be. All of it must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl TextPattern {
     /// Whether a text is what is wanted.
     pub(crate) fn matches(&self, text: &str) -> bool {
         match self {
-            Self::Wildcard(pattern) => wildcard_before_at(pattern, text),
+            Self::Wildcard(pattern) => matches_before_at(wildcard, pattern, text),
             Self::Exact(_) | Self::Regex(_) | Self::Below(_) => self.may_match(text),
         }
     }
@@ -126,16 +126,6 @@ impl TextPattern {
             }
         }
     }
-}
-
-/// A wildcard match in which what stands before the pattern's last `@` has no more of them than the pattern: a branch may
-/// be called `x@refs/heads/main`, and is not what `https://github.com/acme/*@refs/heads/main` means.
-fn wildcard_before_at(pattern: &str, text: &str) -> bool {
-    let Some((before, behind)) = pattern.rsplit_once('@') else { return wildcard(pattern, text) };
-    let ats = before.matches('@').count();
-    let Some((at, _)) = text.match_indices('@').nth(ats) else { return false };
-    let Some((head, tail)) = text.split_at_checked(at) else { return false };
-    wildcard(before, head) && tail.strip_prefix('@').is_some_and(|tail| wildcard(behind, tail))
 }
 
 /// `subject "…" by issuer "…"`

@@ -125,6 +125,29 @@ fn every_operator_of_every_type_has_a_twin_that_does_not_hold() {
     }
 }
 
+/// A branch may be called `x@refs/heads/main`. What may be somebody else is neither equal nor different.
+#[test]
+fn rule_14_a_wildcard_does_not_reach_over_the_at_that_follows() {
+    let main = json!("git+https://github.com/acme/*@refs/heads/main");
+    let uri = |reference: &str| json!(format!("git+https://github.com/acme/app@{reference}"));
+    let (good, evil) = (uri("refs/heads/main"), uri("refs/heads/x@refs/heads/main"));
+    for operator in ["Equals", "In", "AnyIn", "AllIn"] {
+        assert_eq!(of_a(operator, &main, &good), Ok(()), "{operator}");
+        assert!(matches!(of_a(operator, &main, &evil), Err(Finding::Type { .. })), "{operator}");
+        assert!(of_a(operator, &main, &uri("refs/heads/dev")).is_err(), "{operator}");
+    }
+    for operator in ["NotEquals", "NotIn", "AnyNotIn", "AllNotIn"] {
+        assert_eq!(of_a(operator, &main, &uri("refs/heads/dev")), Ok(()), "{operator}");
+        assert!(of_a(operator, &main, &evil).is_err(), "{operator}");
+    }
+    // Another value of the list may say it.
+    assert_eq!(of_a("AnyIn", &json!([main, "*@refs/heads/x@*"]), &evil), Ok(()));
+    // Behind it, and without one, any text is one.
+    for pattern in ["git+https://github.com/acme/app@refs/heads/*", "git+https://github.com/acme/*", "*"] {
+        assert_eq!(of_a("Equals", &json!(pattern), &evil), Ok(()), "{pattern}");
+    }
+}
+
 /// What has another type is neither equal nor different, less nor greater.
 #[test]
 fn another_type_satisfies_nothing() {

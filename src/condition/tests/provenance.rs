@@ -173,6 +173,29 @@ fn rule_14_a_source_is_where_it_says_it_is() {
     }
 }
 
+/// A branch may be called `x@refs/heads/main`: who built there has a name that ends as the branch `main` does.
+#[test]
+fn rule_14_a_builder_of_another_branch_is_another_builder() {
+    let built = |pattern: &str, reference: &str| {
+        let id = format!("https://github.com/acme/app/.github/workflows/build.yml@{reference}");
+        let predicate = with(provenance_v1(), "/runDetails/builder/id", json!(id));
+        ask(V1, SlsaField::BuilderId, pattern, &predicate)
+    };
+    for pattern in [
+        "https://github.com/acme/*@refs/heads/main",
+        "https://github.com/acme/app/.github/workflows/*.yml@refs/heads/main",
+        "https://github.com/acme/app/.github/workflows/build.yml*@refs/heads/main",
+    ] {
+        assert_eq!(built(pattern, "refs/heads/main"), Ok(()), "{pattern}");
+        for branch in ["refs/heads/x@refs/heads/main", "refs/heads/@refs/heads/main"] {
+            assert!(matches!(built(pattern, branch), Err(Finding::Value(_))), "{pattern} {branch}");
+        }
+    }
+    // Behind it, any name is one.
+    assert_eq!(built("https://github.com/acme/*@refs/tags/*", "refs/tags/@acme/app@1.0.0"), Ok(()));
+    assert_eq!(built("https://github.com/acme/*", "refs/heads/x@refs/heads/main"), Ok(()));
+}
+
 #[test]
 fn an_at_sign_before_the_path_is_no_ref() {
     for (uri, yes) in [
