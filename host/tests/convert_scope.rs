@@ -403,7 +403,7 @@ fn overrides_become_policies_of_their_own() {
         |request| request.is_workload() && request.namespace.starts_with("shop"),
         |request| request.is_workload() && !request.namespace.starts_with("shop"),
     );
-    let spec = "validationFailureAction: Enforce\nvalidationFailureActionOverrides: [{action: Audit, namespaceSelector: {matchLabels: {environment: staging}}}, {action: Audit}]";
+    let spec = "validationFailureAction: Enforce\nvalidationFailureActionOverrides: [{action: Audit, namespaceSelector: {matchLabels: {environment: staging}}}]";
     same_scope(
         "overrides that audit",
         &cluster_policy(spec, rule),

@@ -20,6 +20,7 @@ pub(super) struct Kinds<'p> {
 
 const USERS: &str = "a webhook does not know who may do what; say it in `matchConditions` of the policy, over \
                      `request.userInfo`";
+const NOWHERE: &str = "without conditions this is everywhere in Kyverno 1.19 and nowhere before; write `namespaces:                        [\"*\"]`, or leave it out";
 const KINDS_MISSING: &str = "name the kinds that are matched";
 const NAME: &str = "expected a name with `*` and `?`; nothing else, and no variable, can be put into a \
                     condition";
@@ -36,8 +37,11 @@ impl Rule {
 }
 
 impl Override {
-    /// Where another action applies. Without any condition that is nowhere, as Kyverno has it.
+    /// Where another action applies.
     pub(super) fn formula(&self, path: &str) -> Result<Formula, At> {
+        if self.namespaces.is_none() && self.namespace_selector.is_none() {
+            return Err(At::no_counterpart(path, NOWHERE));
+        }
         let mut parts = Vec::new();
         if let Some(namespaces) = &self.namespaces {
             parts.push(namespaces_of(namespaces, &format!("{path}.namespaces"))?);
@@ -45,7 +49,7 @@ impl Override {
         if let Some(selector) = &self.namespace_selector {
             parts.push(labels(selector, &format!("{path}.namespaceSelector"), Atom::NamespaceLabel)?);
         }
-        Ok(if parts.is_empty() { Formula::Any(Vec::new()) } else { Formula::All(parts) })
+        Ok(Formula::All(parts))
     }
 }
 
