@@ -299,6 +299,71 @@ fn the_action_is_that_of_kyverno() {
         let text = cluster_policy(spec, RULE).replace("  rules:", validating);
         refused(&text, "spec.rules[0].validate.failureAction", "for the whole policy");
     }
+    let elsewhere = "  rules:\n  - {name: other, validate: {failureActionOverrides: [{action: Audit, namespaces: [a]}, {action: Enforce, namespaces: [shop]}]}}";
+    let text = cluster_policy("validationFailureAction: Audit", RULE).replace("  rules:", elsewhere);
+    refused(&text, "spec.rules[0].validate.failureActionOverrides[1].action", "for the whole policy");
+}
+
+/// Until 1.18 the first action decides for the whole policy, in 1.19 one `Enforce` for all items of its rule.
+#[test]
+fn what_is_audited_beside_what_is_enforced_is_refused() {
+    let item = |action: &str, image: &str| {
+        format!(
+            "        - imageReferences: ['{image}/*']\n          mutateDigest: false\n{action}          attestors: [{{entries: [{{keys: {{publicKeys: '@KEY:release@', rekor: {{ignoreTlog: true}}}}}}]}}]\n"
+        )
+    };
+    let policy = |spec: &str, rules: &[&[&str]]| {
+        let rules = rules.iter().enumerate().map(|(index, actions)| {
+            let line = |action: &&str| {
+                if action.is_empty() { String::new() } else { format!("          failureAction: {action}\n") }
+            };
+            let items: String = actions.iter().map(line).map(|action| item(&action, "ghcr.io/acme")).collect();
+            format!(
+                "    - name: rule-{index}\n      match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}\n      verifyImages:\n{items}"
+            )
+        });
+        let rules: String = rules.collect();
+        fill(&format!(
+            "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{name: actions}}\nspec:\n  {spec}\n  rules:\n{rules}"
+        ))
+    };
+    let modes = |text: &str| {
+        let conversion = converted(text);
+        let manifests = manifests(&conversion);
+        manifests.iter().map(|policy| policy["spec"]["mode"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    const AUDIT: &str = "validationFailureAction: Audit";
+    const FIRST: &str = "spec.rules[0].verifyImages[0].failureAction";
+    for rules in [
+        [["Enforce", ""].as_slice(), &[]].as_slice(),
+        &[&["Enforce", "Audit"]],
+        &[&["enforce"], &[""]],
+        &[&["Enforce"], &["Audit"]],
+    ] {
+        let rules: Vec<&[&str]> = rules.iter().copied().filter(|items| !items.is_empty()).collect();
+        refused(&policy(AUDIT, &rules), FIRST, "for the whole policy");
+    }
+    refused(&policy(AUDIT, &[&["Audit", "Enforce"]]), &FIRST.replace("[0].fail", "[1].fail"), "whole policy");
+    refused(&policy(AUDIT, &[&[""], &["Enforce"]]), &FIRST.replace("rules[0]", "rules[1]"), "whole policy");
+    assert_eq!(modes(&policy(AUDIT, &[&["Enforce", "Enforce"], &["Enforce"]])), ["protect"]);
+    assert_eq!(modes(&policy(ENFORCE, &[&["Enforce", ""], &[""]])), ["protect"]);
+    assert_eq!(modes(&policy(AUDIT, &[&["Audit", ""], &[""]])), ["monitor"]);
+    assert_eq!(modes(&policy(ENFORCE, &[&["Audit"], &[""]])), ["monitor", "protect"]);
+}
+
+/// Before Kyverno 1.19 an override without conditions is nowhere, since then it is everywhere.
+#[test]
+fn an_override_without_conditions_is_refused() {
+    for action in ["Audit", "Enforce"] {
+        let spec = format!(
+            "validationFailureAction: Audit\nvalidationFailureActionOverrides: [{{action: {action}}}]"
+        );
+        refused(
+            &cluster_policy(&spec, RULE),
+            "spec.validationFailureActionOverrides[0]",
+            "write `namespaces",
+        );
+    }
 }
 
 /// A policy of a namespace reads nothing from the cluster, and selects no namespaces.

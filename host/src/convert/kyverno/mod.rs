@@ -135,6 +135,9 @@ fn rule_into(
     for (scope, action) in scopes(spec, &formula, &items, path, namespaced, notes)? {
         for written in &items {
             let action = written.action.map_or(action, |own| own);
+            if let (Action::Audit, Some((path, found))) = (action, enforced(&spec.rules)) {
+                return Err(At::value(path, found, ENFORCES));
+            }
             if action == Action::Audit
                 && written.item.mutate
                 && spec.validation_failure_action_overrides.is_empty()
@@ -168,6 +171,35 @@ fn rule_into(
         return Err(At::no_counterpart(format!("{path}.match"), instead));
     }
     Ok(())
+}
+
+const ENFORCES: &str = "Kyverno takes it for all items of the rule, and before 1.19 for the whole policy; write what is \
+                        audited as a policy of its own";
+
+/// The first action of a rule's own that enforces: where it stands, and as it is written. It does so for more than
+/// what it is written at.
+fn enforced(rules: &[Value]) -> Option<(String, &str)> {
+    fn list<'v>(value: Option<&'v Value>, field: &str) -> impl Iterator<Item = (usize, &'v Value)> + use<'v> {
+        let items = value.and_then(|value| value.get(field)).and_then(Value::as_sequence);
+        items.into_iter().flatten().enumerate()
+    }
+    rules.iter().enumerate().find_map(|(index, rule)| {
+        let path = format!("spec.rules[{index}]");
+        let validate = rule.get("validate");
+        let own = validate.and_then(|validate| validate.get("failureAction"));
+        let own = own.map(|own| (format!("{path}.validate.failureAction"), own));
+        let overrides = list(validate, "failureActionOverrides").filter_map(|(index, other)| {
+            Some((format!("{path}.validate.failureActionOverrides[{index}].action"), other.get("action")?))
+        });
+        let items = list(Some(rule), "verifyImages").filter_map(|(index, item)| {
+            Some((format!("{path}.verifyImages[{index}].failureAction"), item.get("failureAction")?))
+        });
+        let mut actions = overrides.chain(own).chain(items);
+        actions.find_map(|(path, action)| {
+            let action = action.as_str().filter(|action| action.eq_ignore_ascii_case("enforce"))?;
+            Some((path, action))
+        })
+    })
 }
 
 type Scopes = Vec<(super::scope::Scope, Action)>;
@@ -217,16 +249,6 @@ fn base_action(spec: &Spec, items: &[Written], notes: &mut Notes) -> Result<Acti
         None => Action::Audit,
     };
     let silent = items.iter().any(|written| written.action.is_none());
-    // Kyverno lets the first rule that validates decide for the whole policy.
-    let other = spec.rules.iter().position(|rule| {
-        let own = rule.get("validate").and_then(|validate| validate.get("failureAction"));
-        own.and_then(Value::as_str).is_some_and(|own| own.eq_ignore_ascii_case("enforce"))
-    });
-    if let (Action::Audit, Some(index), true) = (action, other, silent) {
-        let instead = "Kyverno takes it for the whole policy; write `failureAction` into each item of \
-                       `verifyImages`";
-        return Err(At::value(format!("spec.rules[{index}].validate.failureAction"), "Enforce", instead));
-    }
     if silent && spec.validation_failure_action.is_none() {
         notes.add(FIELD, "not written: that is `Audit` in Kyverno, so `mode: monitor` here");
     }
