@@ -18,6 +18,8 @@ use sigwarden_testkit::run::entry;
 
 const ANYBODY: &str = "this is anybody; write whose signatures count";
 
+const AROUND: &str = "nobody has a name with spaces or line breaks around it; write it without";
+
 /// The identity that is asked for.
 fn asked(settings: &Value) -> IdentityPattern {
     match signer(settings).identity {
@@ -433,6 +435,20 @@ fn revoked_identities() {
             "{at}.subject: no workflow has this name: theirs go on with `/.github/workflows/FILE@REF`; write `*` at the end"
         )]
     );
+    // YAML's `|` and `>` leave a line break, and whoever is meant is revoked no more.
+    for text in
+        ["https://github.com/acme/leaked/*\n", " https://github.com/acme/leaked/*", "leaked@example.com\t"]
+    {
+        refused(
+            &revoked(json!([{"subject": text}])),
+            &format!("{at}.subject"),
+            &wrong_identity(text, AROUND),
+        );
+        refused(&revoked(json!([{"issuer": text}])), &format!("{at}.issuer"), &wrong_identity(text, AROUND));
+        let wanted = keyless(&with(&identity(), "subject", json!(text)));
+        refused(&wanted, &format!("{ENTRY}.keyless.subject"), &wrong_identity(text, AROUND));
+    }
+    identities(json!([{"subject": "https://github.com/acme/leaked/.github/workflows/a b.yml@*"}]));
     let none = Problem::NoneOf { what: "a revoked identity", allowed: ["issuer", "subject"] };
     refused(&revoked(json!([{}])), at, &none);
     refused(&revoked(json!([{"subject": ""}])), &format!("{at}.subject"), &Problem::Empty);

@@ -272,6 +272,13 @@ fn check_somebody(node: &Node<'_>, text: &str) -> Result<(), SettingsError> {
 
 fn check_text<'v>(node: &Node<'v>) -> Result<&'v str, SettingsError> {
     let text = node.some_text(MAX_IDENTITY_CHARS)?;
+    if text.trim() != text {
+        return Err(wrong(
+            node,
+            text,
+            "nobody has a name with spaces or line breaks around it; write it without",
+        ));
+    }
     if text.contains("{{") { Err(node.error(Problem::Variable)) } else { Ok(text) }
 }
 
