@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "a helper that fails ends its test")]
 
 use serde_json::{Value, json};
+use sigwarden::limits::MAX_REGEX_TEXT_BYTES;
 use sigwarden::settings::Settings;
 use sigwarden::verdict::Reason;
 use sigwarden::verify::Unmet;
@@ -113,6 +114,32 @@ fn rule_14_a_wildcard_does_not_reach_over_the_at_that_follows() {
     }})]);
     assert!(judged_by(&staff, &["alice@example.com https://accounts.example.com"]).accepted);
     assert_shortfall(&by(&staff, "refs/heads/x@example.com"), "");
+}
+
+/// What an expression is not tried on is nobody's name, so that none is too long to be revoked.
+#[test]
+fn a_revoked_identity_cannot_be_written_so_that_it_is_not_read() {
+    let acme = settings(&[
+        json!({"keyless": {"issuer": GITHUB, "subject": "https://github.com/acme/*@refs/heads/*"}}),
+    ]);
+    let mut revoked = acme.clone();
+    revoked["revoked"] = json!({"identities": [{"subjectRegExp": "^https://github.com/acme/evil/.*$"}]});
+    Settings::from_json(revoked.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let by = |settings: &Value, repository: &str, file: &str| {
+        let workflow = format!("https://github.com/acme/{repository}/.github/workflows/{file}.yml");
+        judged_by(settings, &[&format!("{workflow}@refs/heads/main {GITHUB}")])
+    };
+    assert!(by(&revoked, "app", "release").accepted);
+    assert_shortfall(&by(&revoked, "evil", "release"), "the identity is revoked");
+    assert!(by(&acme, "evil", "release").accepted);
+    for file in [&"x".repeat(MAX_REGEX_TEXT_BYTES), "a\nb", "a\u{0}b"] {
+        assert_shortfall(&by(&revoked, "evil", file), "");
+    }
+    let long = "x".repeat(MAX_REGEX_TEXT_BYTES);
+    assert_shortfall(
+        &by(&revoked, "app", &long),
+        "the certificate's name is longer than 4096 bytes, or not one line",
+    );
 }
 
 #[test]

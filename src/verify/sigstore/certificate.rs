@@ -15,7 +15,9 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 
 use super::der::is_costly;
-use crate::limits::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_DER_DEPTH, MAX_SET_VALUES};
+use crate::limits::{
+    MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_DER_DEPTH, MAX_REGEX_TEXT_BYTES, MAX_SET_VALUES,
+};
 use crate::text::Shown;
 use crate::time::Time;
 use crate::verify::{KeyError, PublicKey};
@@ -64,6 +66,9 @@ pub enum CertificateError {
     /// Several names: which of them signed?
     #[error("the certificate has {0} names, not one")]
     SeveralNames(usize),
+    /// A name or an issuer that expressions are not tried on: one that is revoked by an expression would be missed.
+    #[error("the certificate's name is longer than {MAX_REGEX_TEXT_BYTES} bytes, or not one line")]
+    UnreadableName,
     /// No issuer of the identity.
     #[error("the certificate does not say who vouched for the identity")]
     NoIssuer,
@@ -213,7 +218,14 @@ impl Certificate {
 
     /// Who it was issued to, and who vouched for that.
     pub(super) fn identity(&self) -> Result<Identity, CertificateError> {
-        Ok(Identity { issuer: self.issuer()?, subject: self.name()? })
+        let identity = Identity { issuer: self.issuer()?, subject: self.name()? };
+        let is_readable =
+            |text: &String| text.len() <= MAX_REGEX_TEXT_BYTES && !text.contains(char::is_control);
+        if [&identity.issuer, &identity.subject].into_iter().all(is_readable) {
+            Ok(identity)
+        } else {
+            Err(CertificateError::UnreadableName)
+        }
     }
 
     fn name(&self) -> Result<String, CertificateError> {
