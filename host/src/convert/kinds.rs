@@ -78,7 +78,9 @@ const CUSTOM: [(&str, &str, &str); 14] = [
     ("tekton.dev", "TaskRun", "taskruns"),
 ];
 
-/// Kyverno's way to name kinds: `Kind`, `version/Kind`, `group/version/Kind`, each with `/subresource`.
+/// Kyverno's way to name kinds: `Kind`, `version/Kind`, `group/version/Kind`, each with `/subresource`. Where neither a
+/// version nor `*` comes first it reads `Kind/subresource`, and where one does, `version/Kind/subresource`: what it
+/// reads so has no image, and is no kind here.
 #[derive(Clone, Debug)]
 pub(super) struct KindSelector {
     group: Glob,
@@ -95,8 +97,8 @@ impl KindSelector {
         let subresource = if parts.len() > 1 { parts.pop_if(|last| small(last)) } else { None };
         let (group, version, kind) = match parts.as_slice() {
             [kind] => ("*", "*", *kind),
-            [version, kind] => ("*", *version, *kind),
-            [group, version, kind] => (*group, *version, *kind),
+            [version, kind] if is_version(version) => ("*", *version, *kind),
+            [group, version, kind] if !is_version(group) => (*group, *version, *kind),
             _ => return None,
         };
         Some(Self {
@@ -141,6 +143,14 @@ impl KindSelector {
     }
 }
 
+/// `v1`, `v1beta1` and the like, or any.
+fn is_version(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('v') else { return text == "*" };
+    let unstable = rest.split_once("alpha").or_else(|| rest.split_once("beta"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    unstable.map_or_else(|| digits(rest), |(major, minor)| digits(major) && digits(minor))
+}
+
 fn resources_of<'a>(group: &'a str, resources: &'a [&'a str]) -> impl Iterator<Item = Resource> + 'a {
     resources.iter().map(move |resource| Resource {
         group: group.to_owned(),
@@ -173,7 +183,8 @@ mod tests {
         assert_eq!(names("Pod"), ["pods", "pods/ephemeralcontainers"]);
         assert_eq!(names("v1/Pod"), ["pods", "pods/ephemeralcontainers"]);
         assert_eq!(names("apps/v1/Deployment"), ["deployments"]);
-        assert_eq!(names("*/*/Deployment"), ["deployments"]);
+        assert_eq!(names("apps/*/Deployment"), ["deployments"]);
+        assert_eq!(names("*/Deployment"), ["deployments"]);
         assert_eq!(names("*Set"), ["daemonsets", "replicasets", "statefulsets"]);
         assert_eq!(names("*").len(), 10);
         assert!(names("extensions/v1beta1/Deployment").is_empty());
@@ -183,7 +194,10 @@ mod tests {
             Some("exec"),
             "a subresource"
         );
-        assert!(KindSelector::parse("a/b/c/D/E").is_none());
+        for text in ["a/b/c/D/E", "*/*/Deployment", "v1/v1/Pod", "v*/Pod", "vbeta1/Pod"] {
+            assert!(KindSelector::parse(text).is_none(), "{text}");
+        }
+        assert!(KindSelector::parse("v1beta1/Pod").is_some());
     }
 
     #[test]
