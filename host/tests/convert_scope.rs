@@ -379,7 +379,7 @@ fn any_is_one_of_them_and_all_is_all_of_them() {
         "match: {any: [{resources: {kinds: [Pod], namespaces: [shop]}}, {resources: {kinds: [Deployment], namespaceSelector: {matchLabels: {team: blue}}}}]}",
         |request| {
             (request.is_workload() && request.namespace == "shop")
-                || (request.resource == "deployments" && request.team == Some("blue"))
+                || (["deployments", "cronjobs"].contains(&request.resource) && request.team == Some("blue"))
         },
     );
     enforced(
@@ -388,8 +388,54 @@ fn any_is_one_of_them_and_all_is_all_of_them() {
     );
     enforced(
         "match: {all: [{resources: {kinds: [Pod]}}, {resources: {kinds: [apps/v1/Deployment]}}]}",
-        |request| request.resource == "deployments",
+        |request| ["deployments", "cronjobs"].contains(&request.resource),
     );
+}
+
+/// Kyverno makes three rules of one: as it is written; with the controllers where Pods stand; and with CronJobs where
+/// any kind stands.
+#[test]
+fn an_exclude_of_pods_excludes_no_controller_that_is_matched_by_its_own_name() {
+    const SHOP: &str = "exclude: {any: [{resources: {kinds: [Pod], namespaces: [shop]}}]}";
+    enforced(&format!("match: {{any: [{{resources: {{kinds: [Deployment]}}}}]}}\n{SHOP}"), |request| {
+        request.resource == "deployments"
+    });
+    enforced(
+        &format!(
+            "match: {{any: [{{resources: {{kinds: [Pod]}}}}, {{resources: {{kinds: [Deployment]}}}}]}}\n{SHOP}"
+        ),
+        |request| request.resource == "deployments" || (request.is_workload() && request.namespace != "shop"),
+    );
+    enforced(&format!("match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}\n{SHOP}"), |request| {
+        request.is_workload() && request.namespace != "shop"
+    });
+    // Whatever another rule is about.
+    let rule = "  rules:\n  - {name: other, match: {resources: {kinds: [Pod], name: ''}}, validate: {}}";
+    let text = cluster_policy(ENFORCE, "match: {any: [{resources: {kinds: [Pod]}}]}");
+    protects("no name", &text.replace("  rules:", rule), Request::is_workload);
+}
+
+/// As Kyverno reads it: `*/*/Pod` is the subresource `Pod` of any kind, `v*/Pod` that of the kind `v*`.
+#[test]
+fn what_is_no_kind_in_kyverno_excludes_nothing() {
+    for kind in ["*/*/Pod", "*/v1/Pod", "v1/v1/Pod", "v*/Pod", "v?/Pod", "apps/Deployment"] {
+        for (field, rule) in [
+            ("match", format!("match: {{any: [{{resources: {{kinds: ['{kind}']}}}}]}}")),
+            (
+                "exclude",
+                format!(
+                    "match: {{any: [{{resources: {{kinds: ['*']}}}}]}}\nexclude: {{any: [{{resources: {{kinds: ['{kind}']}}}}]}}"
+                ),
+            ),
+        ] {
+            let path = format!("spec.rules[0].{field}.any[0].resources.kinds[0]");
+            refused(&cluster_policy(ENFORCE, &rule), &path, kind);
+        }
+    }
+    enforced("match: {any: [{resources: {kinds: ['*/Pod']}}]}", Request::is_workload);
+    enforced("match: {any: [{resources: {kinds: ['apps/*/Deployment']}}]}", |request| {
+        request.resource == "deployments"
+    });
 }
 
 #[test]

@@ -25,14 +25,44 @@ const KINDS_MISSING: &str = "name the kinds that are matched";
 const NAME: &str = "expected a name with `*` and `?`; nothing else, and no variable, can be put into a \
                     condition";
 
+/// What stands where a rule names Pods. Of a rule that names Pods Kyverno makes two more: for controllers, and for
+/// CronJobs, which stand where the rule names any kind.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pods {
+    /// All three rules at once: they differ in nothing else.
+    AndControllers,
+    Alone,
+    Controllers,
+    CronJobs,
+}
+
 impl Rule {
     /// Which requests the rule is about.
     pub(super) fn formula(&self, path: &str, kinds: Kinds<'_>) -> Result<Formula, At> {
-        let reader = Reader { rule: self, kinds };
+        let filters = || self.matched.filters();
+        let rules: &[Pods] = if filters().all(Resources::names_pods) {
+            &[Pods::AndControllers]
+        } else if filters().any(Resources::names_pods) && !kinds.controllers.is_empty() {
+            &[Pods::Alone, Pods::Controllers, Pods::CronJobs]
+        } else {
+            &[Pods::Alone]
+        };
+        let rules = rules.iter().map(|pods| self.formula_of(path, kinds, *pods));
+        Ok(Formula::Any(rules.collect::<Result<_, _>>()?))
+    }
+
+    fn formula_of(&self, path: &str, kinds: Kinds<'_>, pods: Pods) -> Result<Formula, At> {
+        let reader = Reader { rule: self, kinds, pods };
         let matched = reader.combined(&self.matched, &format!("{path}.match"), false)?;
         let Some(exclude) = &self.exclude else { return Ok(matched) };
         let excluded = reader.combined(exclude, &format!("{path}.exclude"), true)?;
         Ok(Formula::All(vec![matched, excluded.not()]))
+    }
+}
+
+impl Resources {
+    fn names_pods(&self) -> bool {
+        self.kinds.iter().filter_map(|kind| KindSelector::parse(kind)).any(|kind| kind.is_pod())
     }
 }
 
@@ -56,6 +86,7 @@ impl Override {
 struct Reader<'r> {
     rule: &'r Rule,
     kinds: Kinds<'r>,
+    pods: Pods,
 }
 
 impl Reader<'_> {
@@ -96,7 +127,9 @@ impl Reader<'_> {
             return Err(missing_kinds(path));
         }
         if !resources.kinds.is_empty() {
-            parts.push(Formula::Is(Atom::Resources(self.resources(resources, &format!("{path}.kinds"))?)));
+            let named = self.resources(resources, &format!("{path}.kinds"))?;
+            let cron_jobs = self.pods == Pods::CronJobs && !exclude;
+            parts.push(Formula::Is(Atom::Resources(if cron_jobs { self.of_pods() } else { named })));
         }
         for (field, names) in [("name", resources.name.as_slice()), ("names", &resources.names)] {
             if !names.is_empty() {
@@ -154,12 +187,9 @@ impl Reader<'_> {
         if selector.kind.literal().is_none() && !self.rule.image_extractors.is_empty() {
             return Err(At::value(path, text, "name the kinds that `imageExtractors` are for"));
         }
-        let mut found = selector.workloads();
-        if selector.is_pod() && !found.is_empty() {
-            found.extend(self.kinds.controllers.iter().flat_map(|kind| workload(kind)));
-        }
+        let found = selector.workloads();
         if !found.is_empty() {
-            return Ok(found);
+            return Ok(if selector.is_pod() { self.of_pods() } else { found });
         }
         let unknown = "the plural of this kind is not known here; write --resource GROUP/VERSION/KIND=PLURAL";
         let (kind, resource) =
@@ -168,6 +198,19 @@ impl Reader<'_> {
             return Ok([resource].into());
         }
         Err(At::value(path, text, "no image is found in this kind; it needs `imageExtractors`"))
+    }
+}
+
+impl Reader<'_> {
+    fn of_pods(&self) -> BTreeSet<Resource> {
+        let takes = |kind: &&str| match self.pods {
+            Pods::AndControllers => true,
+            Pods::Alone => *kind == "Pod",
+            Pods::Controllers => !["Pod", "CronJob"].contains(kind),
+            Pods::CronJobs => *kind == "CronJob",
+        };
+        let kinds = core::iter::once("Pod").chain(self.kinds.controllers.iter().copied());
+        kinds.filter(takes).flat_map(workload).collect()
     }
 }
 
@@ -233,12 +276,7 @@ pub(super) fn controllers(rules: &[Value], requested: Option<&str>) -> Vec<&'sta
         let part = |field: &str| rule.get(field).and_then(|part| serde_norway::from_value(part.clone()).ok());
         let parts: Vec<MatchResources> = ["match", "exclude"].into_iter().filter_map(part).collect();
         parts.iter().flat_map(MatchResources::filters).any(|resources| {
-            let mixed = resources.kinds.len() > 1
-                && resources
-                    .kinds
-                    .iter()
-                    .filter_map(|kind| KindSelector::parse(kind))
-                    .any(|kind| kind.is_pod());
+            let mixed = resources.kinds.len() > 1 && resources.names_pods();
             resources.is_about_one_object() || mixed
         })
     });

@@ -154,7 +154,7 @@ pub(in super::super) struct LabelSelector {
 impl Resources {
     /// What Kyverno's rules for controllers cannot be made of.
     pub(super) fn is_about_one_object(&self) -> bool {
-        self.name.is_some()
+        self.name.as_ref().is_some_and(|name| !name.is_empty())
             || !self.names.is_empty()
             || self.selector.is_some()
             || !self.annotations.is_empty()
