@@ -539,5 +539,23 @@ fn as_many_images_as_the_limit_and_one_more() {
             .iter()
             .all(|(_, image)| matches!(image.outcome, Outcome::Verified(_)) && image.change.pin)
     );
-    assert_eq!(reason(&images(limit + 1)), workload(WorkloadError::TooManyImages { limit }));
+    let too_many = workload(WorkloadError::TooManyImages { limit });
+    assert_eq!(reason(&images(limit + 1)), too_many);
+    // Whatever comes behind: no more are looked at.
+    let mut request = images(limit + 1);
+    add(request.pointer_mut("/object/spec").unwrap(), "containers", "last", GOOD);
+    request["object"]["spec"]["containers"][limit + 1] = json!("no container");
+    assert_eq!(reason(&request), too_many);
+    // Volumes of other kinds are no images, however many, and what is no volume is found behind them.
+    let mut volumes = vec![json!({"name": "v", "emptyDir": {}, "image": null}); 2 * limit];
+    let mut request = pod(GOOD);
+    request["object"]["spec"]["volumes"] = json!(volumes);
+    assert!(answer(&request).accepted);
+    volumes.push(json!({"name": "v", "image": {"reference": UNSIGNED}}));
+    request["object"]["spec"]["volumes"] = json!(volumes);
+    assert!(!answer(&request).accepted);
+    volumes.push(json!("no volume"));
+    request["object"]["spec"]["volumes"] = json!(volumes);
+    let path = format!("spec.volumes[{}]", 2 * limit + 1);
+    assert_eq!(reason(&request), workload(WorkloadError::Shape { path, expected: "a mapping" }));
 }

@@ -30,20 +30,20 @@ pub(super) fn sites(object: &Value, kind: &Kind) -> Result<Vec<ImageSite>, Workl
             .ok_or_else(|| WorkloadError::Shape { path: kind.pod_spec.join("."), expected: "a mapping" })?;
     }
     let mut sites = Vec::new();
-    for container in pod_spec.items("initContainers")? {
+    for container in pod_spec.items("initContainers", |_| true)? {
         sites.push(ImageSite::read(&container, &container, "image")?);
     }
-    let containers = pod_spec.items("containers")?;
+    let containers = pod_spec.items("containers", |_| true)?;
     if containers.is_empty() {
         return Err(WorkloadError::NoContainers(pod_spec.path));
     }
     for container in containers {
         sites.push(ImageSite::read(&container, &container, "image")?);
     }
-    for container in pod_spec.items("ephemeralContainers")? {
+    for container in pod_spec.items("ephemeralContainers", |_| true)? {
         sites.push(ImageSite::read(&container, &container, "image")?);
     }
-    for volume in pod_spec.items("volumes")? {
+    for volume in pod_spec.items("volumes", may_be_an_image)? {
         if let Some(image) = volume.field("image")? {
             sites.push(ImageSite::read(&image, &volume, "reference")?);
         }
@@ -52,6 +52,10 @@ pub(super) fn sites(object: &Value, kind: &Kind) -> Result<Vec<ImageSite>, Workl
         return Err(WorkloadError::TooManyImages { limit: MAX_IMAGES });
     }
     Ok(sites)
+}
+
+fn may_be_an_image(volume: &Value) -> bool {
+    volume.get("image").is_some_and(|image| !image.is_null())
 }
 
 impl ImageSite {
@@ -143,21 +147,29 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// The mappings of a list in a field; none where there is no list.
-    fn items(&self, name: &str) -> Result<Vec<Self>, WorkloadError> {
+    /// The mappings of a list in a field that may have an image; none where there is no list. There may be a million
+    /// volumes: places are written out for images alone.
+    fn items(&self, name: &str, may_have: fn(&Value) -> bool) -> Result<Vec<Self>, WorkloadError> {
         let path = format!("{}.{name}", self.path);
         let items = match self.value.get(name) {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Array(items)) => items,
             Some(_) => return Err(WorkloadError::Shape { path, expected: "a list" }),
         };
-        let item = |(index, value): (usize, &'v Value)| {
-            let path = format!("{path}[{index}]");
+        let mut places = Vec::new();
+        for (index, value) in items.iter().enumerate() {
+            let path = || format!("{path}[{index}]");
             if !value.is_object() {
-                return Err(WorkloadError::Shape { path, expected: "a mapping" });
+                return Err(WorkloadError::Shape { path: path(), expected: "a mapping" });
             }
-            Ok(Self { value, pointer: format!("{}/{name}/{index}", self.pointer), path })
-        };
-        items.iter().enumerate().map(item).collect()
+            if may_have(value) {
+                let pointer = format!("{}/{name}/{index}", self.pointer);
+                places.push(Self { value, pointer, path: path() });
+            }
+            if places.len() > MAX_IMAGES {
+                return Err(WorkloadError::TooManyImages { limit: MAX_IMAGES });
+            }
+        }
+        Ok(places)
     }
 }
