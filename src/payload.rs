@@ -6,6 +6,7 @@
 //! wrong guess cannot be mistaken for a right one, so the payload's claims are bound to the image by
 //! construction.
 
+use core::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
@@ -38,6 +39,8 @@ struct Candidate {
     docker_reference: String,
     annotations: BTreeMap<String, String>,
     text: String,
+    /// Its SHA-256, computed at most once: whoever can push chooses how many signatures it is compared with.
+    sha256: OnceCell<[u8; 32]>,
 }
 
 /// Why a payload cannot be rebuilt.
@@ -89,7 +92,8 @@ impl Candidates {
             for reference in &references {
                 for text in simple_signing(reference, image.digest(), &annotations) {
                     let docker_reference = reference.clone();
-                    texts.push(Candidate { docker_reference, annotations: annotations.clone(), text });
+                    let (annotations, sha256) = (annotations.clone(), OnceCell::new());
+                    texts.push(Candidate { docker_reference, annotations, text, sha256 });
                 }
                 if texts.len() > MAX_PAYLOAD_CANDIDATES {
                     return Err(TooManyCandidates);
@@ -110,8 +114,7 @@ impl Payload {
         let size = |candidate: &Candidate| u64::try_from(candidate.text.len()).unwrap_or(u64::MAX);
         let fits: Vec<&Candidate> = candidates.texts.iter().filter(|c| size(c) == bytes).collect();
         for candidate in &fits {
-            let sha256: [u8; 32] = Sha256::digest(&candidate.text).into();
-            if sha256 == *signature.payload_sha256() {
+            if candidate.sha256() == signature.payload_sha256() {
                 return Ok(Self {
                     digest: candidates.digest,
                     docker_reference: candidate.docker_reference.clone(),
@@ -151,6 +154,16 @@ impl Payload {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.text.as_bytes()
+    }
+}
+
+impl Candidate {
+    fn sha256(&self) -> &[u8; 32] {
+        self.sha256.get_or_init(|| {
+            #[cfg(test)]
+            tests::HASHED.set(tests::HASHED.get().saturating_add(1));
+            Sha256::digest(&self.text).into()
+        })
     }
 }
 
@@ -242,7 +255,54 @@ fn sizes(expected: &[u64]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use core::cell::Cell;
+
     use super::*;
+    use crate::attached::SignatureManifest;
+    use crate::image::ImageReference;
+
+    thread_local! {
+        /// How many candidates were hashed.
+        pub(super) static HASHED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// What somebody attaches that has the right size, as often as there may be signatures.
+    #[test]
+    fn a_candidate_is_hashed_once_however_many_signatures_there_are() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let reference = ImageReference::parse(&format!("r.example.com/app@{digest}")).unwrap();
+        let image = ResolvedImage::new(reference.repository().clone(), reference.digest().unwrap());
+        let known = |name: &str| (name.to_owned(), ["1", "2", "3"].map(str::to_owned).to_vec());
+        let terms = SignatureTerms {
+            known_annotations: BTreeMap::from([known("a"), known("b")]),
+            ..Default::default()
+        };
+        let candidates = Candidates::new(&image, &[], &terms).unwrap();
+        let [first, .., last] = candidates.texts.as_slice() else { panic!("{candidates:?}") };
+        let layer = |candidate: &Candidate, sha256: &[u8; 32]| {
+            format!(
+                r#"{{"mediaType":"application/vnd.dev.cosign.simplesigning.v1+json","digest":"sha256:{}","size":{},
+                   "annotations":{{"dev.cosignproject.cosign/signature":"AA=="}}}}"#,
+                crate::image::hex(sha256),
+                candidate.text.len()
+            )
+        };
+        let wrong: Vec<String> = (0..99).map(|n| layer(last, &[n; 32])).collect();
+        let right: [u8; 32] = Sha256::digest(&last.text).into();
+        let json = format!(r#"{{"schemaVersion":2,"layers":[{},{}]}}"#, wrong.join(","), layer(last, &right));
+        let manifest = SignatureManifest::parse(json.as_bytes()).unwrap();
+        HASHED.set(0);
+        let rebuilt = manifest
+            .signatures()
+            .iter()
+            .filter_map(|one| Payload::rebuild(&candidates, one).ok())
+            .collect::<Vec<_>>();
+        assert_eq!(rebuilt.len(), 1);
+        assert_eq!(rebuilt.first().map(|payload| &payload.text), Some(&last.text));
+        // Three values by three, as long as each other; one without annotations is not of that size.
+        assert_eq!(HASHED.get(), 9);
+        assert_eq!(first.sha256.get(), None);
+    }
 
     #[test]
     fn strings_are_escaped_as_go_does() {
