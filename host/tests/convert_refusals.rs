@@ -110,6 +110,11 @@ fn what_cannot_be_a_scope_is_refused_by_its_field() {
             "nothing is looked up",
         ),
         (
+            "match: {any: [{resources: {kinds: [Pod]}}]}\ncontext: [{name: x, configMap: {name: a, namespace: b}}, {name: x, configMap: {name: c, namespace: b}}]",
+            "spec.rules[0].context[1].name".to_owned(),
+            "another one has this name",
+        ),
+        (
             "match: {any: [{resources: {kinds: [Pod]}}]}\nfutureField: 1",
             "spec.rules[0].futureField".to_owned(),
             "unknown field",

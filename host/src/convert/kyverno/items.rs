@@ -49,6 +49,16 @@ pub(super) fn items(rule: &Rule, path: &str) -> Result<Vec<Written>, At> {
         read::<Context>(value, &path)
     });
     let contexts: Vec<Context> = contexts.collect::<Result<_, _>>()?;
+    for (index, context) in contexts.iter().enumerate() {
+        if contexts.iter().take(index).any(|other| other.name == context.name) {
+            let path = format!("{path}.context[{index}].name");
+            return Err(At::value(
+                path,
+                &context.name,
+                "another one has this name; write the one that is meant",
+            ));
+        }
+    }
     let several = rule.verify_images.len() > 1;
     let items = rule.verify_images.iter().enumerate().map(|(index, fields)| {
         let path = format!("{path}.verifyImages[{index}]");
