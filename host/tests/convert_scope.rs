@@ -257,6 +257,23 @@ fn custom_kinds_have_their_plurals() {
     let rules = &manifests(&conversion)[0]["spec"]["rules"];
     assert_eq!(rules[0]["apiGroups"], json!(["example.com"]));
     assert_eq!(rules[0]["resources"], json!(["tasks"]));
+    // A kind without a group is that of all groups that are known or named, and a note says which.
+    let any_group = rule.replace("tekton.dev/v1/Task", "Task");
+    let conversion = run(converted::policy(), &cluster_policy(ENFORCE, &any_group), &named).unwrap();
+    let rules = manifests(&conversion)[0]["spec"]["rules"].clone();
+    let groups: Vec<&Value> = rules.as_array().unwrap().iter().map(|rule| &rule["apiGroups"][0]).collect();
+    assert_eq!(groups, ["example.com", "tekton.dev"]);
+    assert_eq!(
+        conversion.notes[0].to_string(),
+        "ClusterPolicy/scope: spec.rules[0].match.any[0].resources.kinds[0]: `Task` is that of example.com, tekton.dev; Kyverno takes it of any group: write --resource for others"
+    );
+    let versions = ["example.com/v1/Task=tasks", "example.com/v2/Task=tasks"];
+    let versions = Options { resources: versions.map(|text| text.parse().unwrap()).to_vec(), ..options() };
+    let text = cluster_policy(ENFORCE, &rule.replace("tekton.dev/v1/Task", "example.com/*/Task"));
+    let conversion = run(converted::policy(), &text, &versions).unwrap();
+    let rules = manifests(&conversion)[0]["spec"]["rules"].clone();
+    let found: Vec<&Value> = rules.as_array().unwrap().iter().map(|rule| &rule["apiVersions"][0]).collect();
+    assert_eq!(found, ["v1", "v2"]);
 }
 
 #[test]

@@ -126,8 +126,13 @@ impl KindSelector {
             .collect()
     }
 
-    /// The custom kind, if its plural is known: its name and its resource.
-    pub(super) fn custom(&self, more: &[CustomKind]) -> Option<(String, Resource)> {
+    /// Whether it says which group's kind it is.
+    pub(super) fn names_a_group(&self) -> bool {
+        self.group.literal().is_some()
+    }
+
+    /// The custom kind, if its plural is known: its name and its resources.
+    pub(super) fn custom(&self, more: &[CustomKind]) -> Option<(String, BTreeSet<Resource>)> {
         let kind = self.kind.literal()?;
         let version = self.version.literal().unwrap_or("*");
         let named = more.iter().filter(|custom| {
@@ -137,9 +142,12 @@ impl KindSelector {
             named.map(|custom| (custom.group.as_str(), custom.version.as_str(), custom.plural.as_str()));
         let known = CUSTOM.iter().filter(|(group, known, _)| *known == kind && self.group.matches(group));
         let known = known.map(|(group, _, plural)| (*group, version, *plural));
-        let (group, version, resource) = named.chain(known).next()?;
-        let [group, version, resource] = [group, version, resource].map(str::to_owned);
-        Some((kind.to_owned(), Resource { group, version, resource }))
+        let resources = named.chain(known).map(|(group, version, resource)| {
+            let [group, version, resource] = [group, version, resource].map(str::to_owned);
+            Resource { group, version, resource }
+        });
+        let resources: BTreeSet<Resource> = resources.collect();
+        (!resources.is_empty()).then(|| (kind.to_owned(), resources))
     }
 }
 
@@ -203,7 +211,8 @@ mod tests {
     #[test]
     fn custom_kinds_are_known_or_named() {
         let task = KindSelector::parse("tekton.dev/v1/Task").unwrap();
-        let (kind, resource) = task.custom(&[]).unwrap();
+        let (kind, resources) = task.custom(&[]).unwrap();
+        let resource = resources.first().unwrap();
         assert_eq!(
             (kind.as_str(), resource.version.as_str(), resource.resource.as_str()),
             ("Task", "v1", "tasks")
@@ -211,7 +220,7 @@ mod tests {
         let widget = KindSelector::parse("Widget").unwrap();
         assert_eq!(widget.custom(&[]), None);
         let named: CustomKind = "example.com/v1/Widget=widgets".parse().unwrap();
-        assert_eq!(widget.custom(&[named]).unwrap().1.group, "example.com");
+        assert_eq!(widget.custom(&[named]).unwrap().1.first().unwrap().group, "example.com");
         assert!("example.com/Widget=widgets".parse::<CustomKind>().is_err());
         assert!("example.com/v1/Widget".parse::<CustomKind>().is_err());
     }

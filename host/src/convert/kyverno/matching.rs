@@ -2,7 +2,7 @@
 
 use super::super::glob::Glob;
 use super::super::kinds::{CONTROLLERS, CustomKind, KindSelector, Resource, workload};
-use super::super::refusal::At;
+use super::super::refusal::{At, Notes};
 use super::super::scope::{Atom, Formula, Operation, Requirement};
 use super::super::selector::requirements;
 use super::types::{Filter, LabelSelector, MatchResources, Override, Resources, Rule};
@@ -49,6 +49,26 @@ impl Rule {
         };
         let rules = rules.iter().map(|pods| self.formula_of(path, kinds, *pods));
         Ok(Formula::Any(rules.collect::<Result<_, _>>()?))
+    }
+
+    /// Whose kinds they are that name no group.
+    pub(super) fn note_groups(&self, path: &str, custom: &[CustomKind], notes: &mut Notes) {
+        for (path, resources) in self.matched.filters_at(&format!("{path}.match")) {
+            for (index, text) in resources.kinds.iter().enumerate() {
+                let selector = KindSelector::parse(text).filter(|selector| !selector.names_a_group());
+                let Some((_, found)) = selector.and_then(|selector| selector.custom(custom)) else {
+                    continue;
+                };
+                let groups: BTreeSet<&str> = found.iter().map(|resource| resource.group.as_str()).collect();
+                let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
+                notes.add(
+                    format!("{path}.kinds[{index}]"),
+                    format!(
+                        "`{text}` is that of {groups}; Kyverno takes it of any group: write --resource for others"
+                    ),
+                );
+            }
+        }
     }
 
     fn formula_of(&self, path: &str, kinds: Kinds<'_>, pods: Pods) -> Result<Formula, At> {
@@ -192,10 +212,10 @@ impl Reader<'_> {
             return Ok(if selector.is_pod() { self.of_pods() } else { found });
         }
         let unknown = "the plural of this kind is not known here; write --resource GROUP/VERSION/KIND=PLURAL";
-        let (kind, resource) =
+        let (kind, resources) =
             selector.custom(self.kinds.custom).ok_or_else(|| At::value(path, text, unknown))?;
         if self.rule.image_extractors.contains_key(kind.as_str()) {
-            return Ok([resource].into());
+            return Ok(resources);
         }
         Err(At::value(path, text, "no image is found in this kind; it needs `imageExtractors`"))
     }

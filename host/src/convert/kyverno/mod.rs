@@ -126,6 +126,7 @@ fn rule_into(
     notes: &mut Notes,
 ) -> Result<(), At> {
     let formula = rule.formula(path, kinds)?;
+    rule.note_groups(path, kinds.custom, notes);
     let items = items::items(rule, path)?;
     if items.is_empty() {
         let why = "nothing would be verified";

@@ -167,4 +167,16 @@ impl MatchResources {
             self.any.iter().chain(&self.all).flatten().filter_map(|filter| filter.resources.as_ref());
         self.resources.iter().chain(listed)
     }
+
+    /// The same, with their paths.
+    pub(super) fn filters_at(&self, path: &str) -> impl Iterator<Item = (String, &Resources)> {
+        let listed = [("any", &self.any), ("all", &self.all)].into_iter().flat_map(move |(name, list)| {
+            let filters = list.iter().flatten().enumerate();
+            filters.filter_map(move |(index, filter)| {
+                Some((format!("{path}.{name}[{index}].resources"), filter.resources.as_ref()?))
+            })
+        });
+        let direct = self.resources.iter().map(move |resources| (format!("{path}.resources"), resources));
+        direct.chain(listed)
+    }
 }
