@@ -21,6 +21,7 @@ use self::amount::{SECOND, duration};
 use self::expression::Expression;
 use self::operator::{Seen, Test};
 use self::path::{Looked, Path, Visits};
+use self::scalar::is_short;
 use crate::limits::MAX_REGEX_TEXT_BYTES;
 use crate::regex::RegexError;
 use crate::text::Shown;
@@ -278,7 +279,7 @@ fn length(path: &Path, predicate: &Value, visits: &mut Visits) -> Result<usize, 
 
 /// How long ago a time is, in nanoseconds.
 fn age(value: &Value, moment: Moment) -> Result<i128, Finding> {
-    let then = value.as_str().and_then(instant);
+    let then = value.as_str().filter(|_| is_short(value)).and_then(instant);
     let then = then.ok_or_else(|| Finding::mistyped(value, "a time such as `2027-01-31T00:00:00Z`"))?;
     let limits = [(moment.signed, "when it was signed"), (Some(moment.now), "the time of the request")];
     let mut age = 0;
@@ -302,7 +303,8 @@ fn instant(text: &str) -> Option<i128> {
     let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
     let fraction = match rest.strip_suffix(zone)? {
         "" => 0,
-        fraction => duration(&format!("0{fraction}s"))?,
+        fraction if fraction.starts_with('.') => duration(&format!("0{fraction}s"))?,
+        _ => return None,
     };
     let (sign, offset) = match (zone.strip_prefix('+'), zone.strip_prefix('-')) {
         _ if zone == "Z" => (1, "00:00"),

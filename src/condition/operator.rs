@@ -8,7 +8,7 @@ use super::ConditionError;
 use super::amount::{Decimal, SECOND, Version, duration, quantity, show_duration};
 use super::expression::Kind;
 use super::path::Visits;
-use super::scalar::{Incomparable, Wanted};
+use super::scalar::{Incomparable, TOO_LONG, Wanted, is_short};
 use super::unmet::{Excerpt, Finding};
 use crate::limits::MAX_CONDITION_VALUES;
 
@@ -242,6 +242,9 @@ impl Amount {
 
     /// How a value found compares with this.
     fn order(&self, found: &Value) -> Result<Ordering, Finding> {
+        if !is_short(found) {
+            return Err(TOO_LONG.of(found));
+        }
         let text = found.as_str();
         let (ordering, expected) = match self {
             Self::Number(wanted) => {

@@ -32,6 +32,14 @@ pub(super) enum Incomparable {
     TooMuch,
 }
 
+/// What a text over the limit is.
+pub(super) const TOO_LONG: Incomparable = Incomparable::Type("a text short enough to compare");
+
+/// Whether a value is no text over the limit: what is compared with it takes time with its length.
+pub(super) fn is_short(found: &Value) -> bool {
+    found.as_str().is_none_or(|text| text.len() <= MAX_REGEX_TEXT_BYTES)
+}
+
 impl Incomparable {
     /// What is told of it. That takes a while: where many values are compared, of one of them.
     pub(super) fn of(self, found: &Value) -> Finding {
@@ -74,6 +82,9 @@ impl Wanted {
         let mut spend = |values| visits.spend(values).map_err(|_| Incomparable::TooMuch);
         spend(1)?;
         let mistyped = Incomparable::Type;
+        if !is_short(found) {
+            return Err(TOO_LONG);
+        }
         match (self, found) {
             (Self::Truth(wanted), Value::Bool(found)) => Ok(wanted == found),
             (Self::Truth(_), _) => Err(mistyped("true or false")),
@@ -84,9 +95,6 @@ impl Wanted {
             }
             (Self::Number(_), _) => Err(mistyped("a number")),
             (Self::Text(pattern), Value::String(found)) => {
-                if found.len() > MAX_REGEX_TEXT_BYTES {
-                    return Err(mistyped("a text short enough to compare"));
-                }
                 spend(found.len().div_ceil(64))?;
                 if !matches(pattern, found) {
                     return Ok(false);

@@ -148,6 +148,32 @@ fn rule_14_a_wildcard_does_not_reach_over_the_at_that_follows() {
     }
 }
 
+/// To read a text as an amount takes time with its length, and a predicate may be some megabytes of it.
+#[test]
+fn a_long_text_is_no_amount() {
+    let (part, limit) = ("1s", MAX_REGEX_TEXT_BYTES);
+    let longest = part.repeat(limit / part.len());
+    let too_long = format!("{longest}1s");
+    let finding = |text: &str| Err(Finding::mistyped(&json!(text), "a text short enough to compare"));
+    for (operator, value) in [
+        ("GreaterThan", json!("1s")),
+        ("DurationGreaterThan", json!(1)),
+        ("Equals", json!(format!("{}s", limit / part.len()))),
+    ] {
+        assert_eq!(of_a(operator, &value, &json!(longest)), Ok(()), "{operator}");
+        assert_eq!(of_a(operator, &value, &json!(too_long)), finding(&too_long), "{operator}");
+    }
+    let version = |more: usize| format!("1.2.3-{}", "a".repeat(limit - "1.2.3-".len() + more));
+    assert_eq!(of_a("LessThan", &json!("1.2.3"), &json!(version(0))), Ok(()));
+    assert_eq!(of_a("LessThan", &json!("1.2.3"), &json!(version(1))), finding(&version(1)));
+    let zeros = |more: usize| "0".repeat(limit + more);
+    for (operator, value) in [("LessThan", json!(1)), ("LessThan", json!("1Gi")), ("NotEquals", json!("1Gi"))]
+    {
+        assert_eq!(of_a(operator, &value, &json!(zeros(0))), Ok(()), "{operator}");
+        assert_eq!(of_a(operator, &value, &json!(zeros(1))), finding(&zeros(1)), "{operator}");
+    }
+}
+
 /// What has another type is neither equal nor different, less nor greater.
 #[test]
 fn another_type_satisfies_nothing() {
@@ -363,6 +389,7 @@ fn ages_are_counted_to_the_time_of_the_request() {
         "2027-01-15T07:00:00",
         "2027-01-15 07:00:00Z",
         "2027-01-15T07:00:00.Z",
+        "2027-01-15T07:00:0030Z",
         "1800000000",
         "2027-01-15T07:00:00+1:00",
         "2027-01-15T07:00:00+24:00",
