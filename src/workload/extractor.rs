@@ -72,8 +72,8 @@ impl ExtractorPath {
             return Err("a path has no empty steps");
         }
         // As other languages of paths have them: no field is called so, and no image would be missed.
-        let is_odd = |step: &Step| matches!(step, Step::Field(name) if name.contains(['*', '[', ']', '~']));
-        if steps.iter().any(is_odd) {
+        let is_foreign = |name: &str| name.contains(['*', '[', ']']) || name.contains("~0") || name.contains("~1");
+        if steps.iter().any(|step| matches!(step, Step::Field(name) if is_foreign(name))) {
             return Err("a step is the name of a field, or `*` for each item");
         }
         if steps.last() == Some(&Step::Each) && value.is_some() {
