@@ -356,6 +356,18 @@ fn what_is_audited_beside_what_is_enforced_is_refused() {
     assert_eq!(modes(&policy(ENFORCE, &[&["Audit"], &[""]])), ["monitor", "protect"]);
 }
 
+/// What Kyverno's globs of an ImageValidatingPolicy know, and patterns do not: it would bind nothing.
+#[test]
+fn globs_with_sets_and_alternatives_are_refused() {
+    let file = converted::root().join("host/tests/convert/ivpol/key.yaml");
+    let text = fill(&std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{error}")));
+    assert!(text.contains("glob: ghcr.io/acme/*"), "{text}");
+    for glob in ["[gq]*.io/acme/*", "[!x]*.io/acme/*", "ghcr.io/{acme,corp}/*", "ghcr.io/acme/app\\*"] {
+        let text = text.replace("glob: ghcr.io/acme/*", &format!("glob: '{glob}'"));
+        refused(&text, "spec.matchImageReferences[0].glob", "`*` and `?` alone");
+    }
+}
+
 /// Before Kyverno 1.19 an override without conditions is nowhere, since then it is everywhere.
 #[test]
 fn an_override_without_conditions_is_refused() {

@@ -224,6 +224,11 @@ fn references(spec: &Spec) -> Result<Vec<Value>, At> {
     let references = spec.match_image_references.iter().enumerate().map(|(index, reference)| {
         let path = format!("{PATH}[{index}]");
         match (&reference.glob, &reference.expression) {
+            // Sets, alternatives and escapes; a bracket here is one of an IPv6 address.
+            (Some(glob), None) if glob.contains(['[', ']', '{', '}', '\\']) => {
+                let instead = "a pattern knows `*` and `?` alone; write one for each of what it stands for";
+                Err(At::value(format!("{path}.glob"), glob, instead))
+            }
             (Some(glob), None) => Ok(Value::from(glob.clone())),
             (_, Some(_)) => {
                 let instead = "images are matched by patterns; write a `glob`";
