@@ -72,7 +72,7 @@ impl ExtractorPath {
             return Err("a path has no empty steps");
         }
         // As other languages of paths have them: no field is called so, and no image would be missed.
-        let is_foreign = |name: &str| name.contains(['*', '[', ']']) || name.contains("~0") || name.contains("~1");
+        let is_foreign = |name: &str| ["*", "[", "]", "~0", "~1"].iter().any(|part| name.contains(part));
         if steps.iter().any(|step| matches!(step, Step::Field(name) if is_foreign(name))) {
             return Err("a step is the name of a field, or `*` for each item");
         }
