@@ -156,6 +156,34 @@ fn rule_05_two_of_one_domain_are_two_people() {
     }
 }
 
+/// What is recorded of an entry is the signature that meets it, not another by the same signer.
+#[test]
+fn rule_08_the_proof_is_the_signature_that_meets_the_entry() {
+    let issuer = "https://accounts.example.com";
+    let staff = json!({"keyless": {"issuer": issuer, "subject": "*@example.com"}});
+    let alice = json!({
+        "keyless": {"issuer": issuer, "subject": "alice@example.com"}, "annotations": {"env": "prod"},
+    });
+    let both = settings(&[staff, alice]);
+    let sign = |annotated: bool| {
+        let answer = judged(&both, &|payload| {
+            let prod = payload.replace("\"optional\":null", "\"optional\":{\"env\":\"prod\"}");
+            let by = |who: &str, payload: &str| people::keyless(&PUBLIC, &format!("{who} {issuer}"), payload);
+            let mut all = vec![by("alice@example.com", payload), by("bob@example.com", payload)];
+            if annotated {
+                all.push(by("alice@example.com", &prod));
+            }
+            all
+        });
+        let record = answer.annotations.iter().find(|(name, _)| name == "verified-images");
+        record.map(|(_, record)| record.clone())
+    };
+    let record = sign(true).unwrap();
+    assert!(record.contains("env"), "{record}");
+    assert!(record.contains("bob@example.com"), "{record}");
+    assert_eq!(sign(false), None);
+}
+
 /// In the settings it would be refused; what the cluster holds is only known now.
 #[test]
 fn rule_05_a_key_of_the_cluster_and_its_certificate_are_one_signer() {

@@ -23,8 +23,11 @@ pub(super) struct TooManySteps;
 ///
 /// `found` gives, for each signer the set names (in the order of [`AttestorSet::signers`]), the signers
 /// whose signatures satisfy it. Entries are assigned by search, not greedily: a signer who fits two
-/// entries is given to the one that needs them.
-pub(super) fn meet(set: &AttestorSet, found: &[Vec<Signer>]) -> Result<Option<Vec<Signer>>, TooManySteps> {
+/// entries is given to the one that needs them. With each comes the place in `found` that they are assigned to.
+pub(super) fn assign(
+    set: &AttestorSet,
+    found: &[Vec<Signer>],
+) -> Result<Option<Vec<(usize, Signer)>>, TooManySteps> {
     let mut next_leaf = 0;
     let tree = number_leaves(set, &mut next_leaf);
     let mut search = Search { found, steps: 0 };
@@ -64,15 +67,18 @@ struct Search<'f> {
 }
 
 /// What is still to be met once a part is.
-type Rest<'r> = &'r mut dyn FnMut(&mut Search<'_>, &mut Vec<Signer>) -> bool;
+type Rest<'r> = &'r mut dyn FnMut(&mut Search<'_>, &mut Used) -> bool;
+
+/// Who is assigned, and to which leaf.
+type Used = Vec<(usize, Signer)>;
 
 impl Search<'_> {
-    fn set(&mut self, set: &Set, used: &mut Vec<Signer>, rest: Rest<'_>) -> bool {
+    fn set(&mut self, set: &Set, used: &mut Used, rest: Rest<'_>) -> bool {
         self.entries(&set.entries, set.required, used, rest)
     }
 
     /// Meets `required` of the entries, then the rest. On success `used` holds every signer assigned.
-    fn entries(&mut self, entries: &[Node], required: usize, used: &mut Vec<Signer>, rest: Rest<'_>) -> bool {
+    fn entries(&mut self, entries: &[Node], required: usize, used: &mut Used, rest: Rest<'_>) -> bool {
         self.steps = self.steps.saturating_add(1);
         if self.steps >= MAX_ASSIGNMENT_STEPS {
             return false;
@@ -88,10 +94,10 @@ impl Search<'_> {
         match first {
             Node::Leaf(leaf) => {
                 for signer in self.found.get(*leaf).into_iter().flatten() {
-                    if used.contains(signer) {
+                    if used.iter().any(|(_, other)| other == signer) {
                         continue;
                     }
-                    used.push(signer.clone());
+                    used.push((*leaf, signer.clone()));
                     if self.entries(others, fewer, used, rest) {
                         return true;
                     }
@@ -123,6 +129,15 @@ mod tests {
     use super::*;
     use crate::requirement::{NonEmpty, RequiredIdentity, SignatureTerms, SignerRequirement};
     use crate::verify::PublicKey;
+
+    /// Who is assigned, each to an entry whose signer they are.
+    fn meet(set: &AttestorSet, found: &[Vec<Signer>]) -> Result<Option<Vec<Signer>>, TooManySteps> {
+        let assigned = assign(set, found)?;
+        for (leaf, signer) in assigned.iter().flatten() {
+            assert!(found[*leaf].contains(signer), "{leaf} {signer}");
+        }
+        Ok(assigned.map(|assigned| assigned.into_iter().map(|(_, signer)| signer).collect()))
+    }
 
     fn keys() -> [PublicKey; 3] {
         [

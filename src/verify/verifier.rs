@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use thiserror::Error;
 
-use super::quorum::meet;
+use super::quorum::assign;
 use super::statement::ReadStatement;
 use super::{
     BundleError, Identity, RevokedSigners, SignatureError, Signer, UnverifiedBundle, VerifiedSignature,
@@ -440,11 +440,12 @@ impl<'q, T: Proof> Search<'q, T> {
         let wanted = &self.wanted;
         let found: Vec<Vec<Signer>> =
             wanted.iter().map(|wanted| distinct(wanted.found.iter().map(Proof::signer))).collect();
-        let Some(signers) = meet(self.set, &found).map_err(|_| Unmet::TooManyAssignments)? else {
+        let Some(signers) = assign(self.set, &found).map_err(|_| Unmet::TooManyAssignments)? else {
             return Ok(None);
         };
-        let proof_of = |signer: &Signer| {
-            wanted.iter().flat_map(|wanted| &wanted.found).find(|proof| proof.signer() == signer).cloned()
+        // Of several signatures by one signer, one that meets the entry they are assigned to.
+        let proof_of = |(entry, signer): &(usize, Signer)| {
+            wanted.get(*entry)?.found.iter().find(|proof| proof.signer() == signer).cloned()
         };
         // Every signer that was assigned stands in `found`.
         signers.iter().map(proof_of).collect::<Option<Vec<_>>>().ok_or(Unmet::NoProof).map(Some)
