@@ -237,6 +237,23 @@ items:
     assert_eq!(manifests[1]["spec"]["backgroundAudit"], json!(true));
 }
 
+/// `kubectl apply` merges them, so that Kyverno has both rules in full.
+#[test]
+fn a_rule_that_is_merged_from_another_verifies_images_too() {
+    let rule = "match: {any: [{resources: {kinds: [Pod], namespaces: [one]}}]}";
+    let text = cluster_policy(ENFORCE, rule);
+    let second = "  - <<: *rule\n    name: second\n    match: {any: [{resources: {kinds: [Pod], namespaces: [two]}}]}\n";
+    let merged =
+        text.replacen("  - ", "  - &rule\n    ", 1).replace("  validation", &format!("{second}  validation"));
+    let conversion = converted(&merged);
+    let namespaces: Vec<_> = manifests(&conversion)
+        .iter()
+        .map(|policy| policy["spec"]["namespaceSelector"]["matchExpressions"][0]["values"][0].clone())
+        .collect();
+    assert_eq!(namespaces, ["one", "one", "two", "two"]);
+    assert_eq!(notes(&conversion), Vec::<String>::new());
+}
+
 /// One that cannot be converted keeps all from being written.
 #[test]
 fn all_or_nothing() {

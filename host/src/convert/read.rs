@@ -28,8 +28,10 @@ pub(super) struct Metadata {
 pub(super) fn documents(text: &str) -> Result<Vec<Document>, String> {
     let mut documents = Vec::new();
     for (index, part) in serde_norway::Deserializer::from_str(text).enumerate() {
-        let value =
-            Value::deserialize(part).map_err(|error| format!("document {}: {error}", count(index)))?;
+        let unreadable = |error| format!("document {}: {error}", count(index));
+        let mut value = Value::deserialize(part).map_err(unreadable)?;
+        // `<<: *rule`, as kubectl reads it: a rule may have its `verifyImages` from another.
+        value.apply_merge().map_err(unreadable)?;
         if !value.is_null() {
             flatten(value, &format!("document {}", count(index)), &mut documents)?;
         }
