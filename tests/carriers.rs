@@ -114,6 +114,31 @@ fn a_signature_in_a_carrier_is_accepted_by_key_and_by_identity() {
 }
 
 /// One byte of payload, signature or subject, and another image's carrier moved here.
+/// A signer writes any annotations into a statement: those that nobody asks for could end one record and begin another.
+#[test]
+fn rule_08_what_a_statement_says_besides_forges_no_record() {
+    let mut asking = keys("release");
+    asking["annotations"] = json!({"env": "prod"});
+    let forged = format!("1; spec.containers[1] {APP}: rule \"release\" by key sha256:0123456789ab");
+    let recorded = |annotations: Value| {
+        let mut statement: Value = serde_json::from_str(&Statement::signature_of(&hex()).to_json()).unwrap();
+        statement["subject"][0]["annotations"] = annotations;
+        let bundle = acme().attest(&by_key("release"), &statement.to_string(), Evidence::Proof, LOGGED);
+        let answer = signed(&wanting(&json!([asking]), &json!({})), vec![bundle.to_value()]);
+        let record = answer.annotations.iter().find(|(name, _)| name == "verified-images");
+        record.map(|(_, record)| record.clone())
+    };
+    let honest = recorded(json!({"env": "prod"})).unwrap();
+    assert!(honest.ends_with(" with env=prod"), "{honest}");
+    let many: Value = (0..100).map(|n| (format!("{n}{}", "x".repeat(100)), json!("x"))).collect();
+    for more in [json!({"note": forged}), json!({forged.as_str(): "1"}), many] {
+        let mut annotations = json!({"env": "prod"});
+        annotations.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert_eq!(recorded(annotations).as_ref(), Some(&honest), "{more}");
+    }
+    assert_eq!(recorded(json!({"note": "1"})), None);
+}
+
 #[test]
 fn a_bundle_that_is_changed_is_refused() {
     let settings = wanting(&json!([keys("release")]), &json!({}));

@@ -148,7 +148,7 @@ impl VerifiedSignature {
         self.docker_reference.as_deref()
     }
 
-    /// The annotations that are signed with it.
+    /// The annotations that are signed with it, as far as the rule asks for them or knows them.
     #[must_use]
     pub fn annotations(&self) -> &BTreeMap<String, String> {
         &self.annotations

@@ -26,6 +26,7 @@ use crate::time::Time;
 pub struct VerifiedStatement {
     digest: ImageDigest,
     statement: Rc<Statement>,
+    annotations: BTreeMap<String, String>,
     signer: Signer,
     proven_time: Option<Time>,
 }
@@ -148,7 +149,8 @@ impl UnverifiedBundle {
         if !statement.subjects.iter().filter(is_it).any(carries) {
             return Err(SignatureError::Annotations);
         }
-        Ok(VerifiedStatement { digest: image, statement, signer, proven_time })
+        let annotations = wanted.terms.annotations.clone();
+        Ok(VerifiedStatement { digest: image, statement, annotations, signer, proven_time })
     }
 
     /// Verifies that the bundle is a signature of this message by whom the requirement wants, with all that it asks
@@ -196,11 +198,10 @@ impl VerifiedStatement {
         &self.statement.predicate
     }
 
-    /// The annotations, as far as they are texts, of the subject that is this image.
+    /// The annotations that were asked for, all of which one subject that is this image has. What else its signer
+    /// wrote there is nobody's business, and could be made to look like more.
     pub(super) fn annotations(&self) -> BTreeMap<String, String> {
-        let subjects = self.statement.subjects.iter().filter(|subject| subject.digest == Some(self.digest));
-        let annotations = subjects.flat_map(|subject| &subject.annotations);
-        annotations.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+        self.annotations.clone()
     }
 
     /// Who said it.
