@@ -182,7 +182,11 @@ def reads(place: str, expression: str, legend: str, recorded: set[str]) -> list[
         found.append(f"{place}: reads no metric")
     grouped = [label.strip() for group in re.findall(r"\bby\s*\(([^)]*)\)", expression) for label in group.split(",")]
     matched = re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expression)
-    found += [f"{place}: no series has the label {label}" for label in grouped + matched if label not in LABELS]
+    # label_replace(series, "TARGET", "replacement", "SOURCE", "expression") makes a label of another.
+    replaced = re.findall(r'"(\w+)",\s*"[^"]*",\s*"(\w+)",\s*"[^"]*"\s*\)', expression)
+    labels = LABELS | {target for target, source in replaced}
+    read = grouped + matched + [source for target, source in replaced]
+    found += [f"{place}: no series has the label {label}" for label in read if label not in labels]
     shown = re.findall(r"\{\{\s*(\w+)\s*\}\}", legend)
     found += [f"{place}: the legend shows {label}, which is not in its series" for label in shown if label not in grouped]
     return found

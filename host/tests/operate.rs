@@ -12,6 +12,7 @@ mod server;
 #[path = "support/world.rs"]
 mod world;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use page::{Part, parts, root, run, with_our_keys};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -373,9 +374,70 @@ struct Rule {
     annotations: BTreeMap<String, String>,
 }
 
-fn prometheus_rule() -> Value {
-    let text = fs::read_to_string(root().join("monitoring/prometheus-rule.yaml")).unwrap();
+/// A ServiceMonitor (monitoring.coreos.com/v1), with the fields of it that are used.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ServiceMonitor {
+    api_version: String,
+    kind: String,
+    #[expect(dead_code, reason = "read for its shape")]
+    metadata: Metadata,
+    spec: MonitorSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MonitorSpec {
+    namespace_selector: MatchNames,
+    selector: LabelSelector,
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MatchNames {
+    match_names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Endpoint {
+    port: String,
+    #[expect(dead_code, reason = "read for its shape")]
+    interval: String,
+}
+
+/// What Kubewarden's controller writes on the Services of policy-servers (updateService of its sources).
+#[test]
+fn the_monitor_finds_the_services_of_policy_servers() {
+    let monitor: ServiceMonitor = serde_json::from_value(manifest("service-monitor.yaml")).unwrap();
+    assert_eq!(
+        (monitor.api_version.as_str(), monitor.kind.as_str()),
+        ("monitoring.coreos.com/v1", "ServiceMonitor")
+    );
+    assert_eq!(monitor.spec.namespace_selector.match_names, ["kubewarden"]);
+    let on_services = BTreeMap::from([
+        ("app.kubernetes.io/component", "policy-server"),
+        ("app.kubernetes.io/instance", "policy-server-images"),
+        ("app.kubernetes.io/managed-by", "kubewarden-controller"),
+        ("app.kubernetes.io/part-of", "kubewarden"),
+        ("kubewarden/policy-server", "images"),
+    ]);
+    let labels = monitor.spec.selector.match_labels.unwrap();
+    assert!(!labels.is_empty());
+    for (label, value) in &labels {
+        assert_eq!(on_services.get(label.as_str()), Some(&value.as_str()), "{label}");
+    }
+    assert_eq!(monitor.spec.endpoints.iter().map(|endpoint| &endpoint.port).collect::<Vec<_>>(), ["metrics"]);
+}
+
+fn manifest(name: &str) -> Value {
+    let text = fs::read_to_string(root().join("monitoring").join(name)).unwrap();
     serde_norway::from_str(&text).unwrap()
+}
+
+fn prometheus_rule() -> Value {
+    manifest("prometheus-rule.yaml")
 }
 
 #[test]
