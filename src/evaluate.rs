@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use crate::attached::{Carried, CarrierError};
 use crate::image::{ImageReference, Repository, ResolvedImage};
 use crate::registry::{Clock, Host, Registry, RegistryError};
-use crate::requirement::{
-    AttestorSet, DeclaredAttestation, DeclaredSet, FailureAction, Rule, RuleName, SignatureFormat,
-};
-use crate::rules::{self, Binding};
+use crate::requirement::{AttestorSet, DeclaredAttestation, DeclaredSet, Rule, RuleName, SignatureFormat};
+use crate::rules::{self, Enforced};
 use crate::settings::{Settings, UnmatchedImages};
 use crate::verdict::{Accepted, Change, Denied, Failure, ImageOutcome, Outcome, Reason, Verdict};
 use crate::verify::{
@@ -60,16 +58,23 @@ impl Evaluation<'_> {
             return Err(Failure::of(RegistryError::OutOfTime(self.settings.evaluation_budget())));
         }
         self.check_revoked(&reference)?;
-        let outcome = match rules::bind(self.settings, &reference) {
-            Binding::Required(rules) => return self.required(site, reference, &rules),
-            Binding::Exempt => Outcome::Exempt,
-            Binding::Unmatched => match self.settings.unmatched_images() {
+        let binding = rules::bind(self.settings, &reference);
+        let audited = binding.audited.as_slice();
+        let outcome = match binding.enforced {
+            Enforced::Rules(rules) => return self.required(site, reference, &rules, audited),
+            Enforced::Exempt => Outcome::Exempt,
+            Enforced::Unmatched => match self.settings.unmatched_images() {
                 UnmatchedImages::Allow => Outcome::Unmatched { warn: false },
                 UnmatchedImages::Warn => Outcome::Unmatched { warn: true },
-                UnmatchedImages::Deny => return Err(Failure::of(Reason::Unmatched)),
+                UnmatchedImages::Deny => {
+                    return Err(Failure::of(Reason::Unmatched { audited: !audited.is_empty() }));
+                }
             },
         };
-        Ok(ImageOutcome::unchanged(reference, outcome))
+        if audited.is_empty() {
+            return Ok(ImageOutcome::unchanged(reference, outcome));
+        }
+        self.required(site, reference, &[], audited)
     }
 
     /// Revocation stands over everything, so images that no rule names are looked up too.
@@ -88,14 +93,13 @@ impl Evaluation<'_> {
         &mut self,
         site: &ImageSite,
         reference: ImageReference,
-        rules: &[&Rule],
+        enforced: &[&Rule],
+        audited: &[&Rule],
     ) -> Result<ImageOutcome, Failure> {
         let pinned = reference.digest().is_some();
         if pinned && !site.is_changed() && self.settings.skip_unchanged() {
             return Ok(ImageOutcome::unchanged(reference, Outcome::Unchanged));
         }
-        let (enforced, audited): (Vec<&Rule>, Vec<&Rule>) =
-            rules.iter().partition(|rule| rule.action == FailureAction::Enforce);
         // What runs is what was verified: known to fail before the registry is asked anything.
         let mutates = enforced.iter().any(|rule| rule.mutate_digest);
         let to_pin = !pinned && mutates;
@@ -121,7 +125,7 @@ impl Evaluation<'_> {
         let fail = |rule: &Rule, reason| Failure::of(reason).by(rule).at(image.digest());
         // Rules that enforce come first: those that only audit must not use up their time.
         let mut proofs = Vec::new();
-        for rule in &enforced {
+        for rule in enforced {
             proofs.push(self.proof(rule, &image).map_err(|reason| fail(rule, reason))?);
         }
         for rule in audited {
@@ -130,7 +134,7 @@ impl Evaluation<'_> {
         if enforced.is_empty() {
             return Ok(ImageOutcome::unchanged(reference, Outcome::Audited).with(would_deny));
         }
-        let verified = VerifiedImage::new(&image, &enforced, proofs)
+        let verified = VerifiedImage::new(&image, enforced, proofs)
             .ok_or_else(|| Failure::of(Reason::Incomplete).at(image.digest()))?;
         Ok(ImageOutcome { reference, outcome: Outcome::Verified(verified), change, would_deny })
     }

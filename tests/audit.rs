@@ -292,3 +292,45 @@ fn rule_12_revocation_is_not_audited() {
     let [(_, failure)] = failures(&answer) else { panic!("{answer:?}") };
     assert_eq!((failure.reason(), answer.code), (&Reason::Revoked, Some(403)));
 }
+
+// Guards `bind` asking rules that enforce alone whether an image is named.
+#[test]
+fn rule_12_nothing_passes_because_a_rule_audits_it() {
+    const OTHER: &str = "evil.example.com/x:1";
+    let mut enforcing = rule(&["r.example.com/acme/*"], &Key::new("release"));
+    enforcing["name"] = json!("enforce");
+    let mut skipping = auditing(&Key::new("release"));
+    skipping["skipImageReferences"] = json!(["evil.example.com/*"]);
+    let mut registry = registry();
+    registry.push(OTHER);
+    let with = |rules: &[Value], unmatched: &str| {
+        let mut settings = settings(rules);
+        settings["unmatchedImages"] = json!(unmatched);
+        settings
+    };
+    for audit in [auditing(&Key::new("release")), skipping.clone()] {
+        for unmatched in ["allow", "warn", "deny"] {
+            for image in [APP, UNSIGNED, OTHER] {
+                let without = decide(&with(&[enforcing.clone()], unmatched), &pod(image), &registry);
+                let rules = [enforcing.clone(), audit.clone()];
+                let answer = decide(&with(&rules, unmatched), &pod(image), &registry);
+                assert_eq!(answer.accepted, without.accepted, "{unmatched}: {image}: {}", answer.message);
+            }
+        }
+    }
+    // The message does not say that no rule names it, where one does.
+    let rules = [enforcing.clone(), auditing(&Key::new("release"))];
+    let answer = decide(&with(&rules, "deny"), &pod(OTHER), &registry);
+    let [(_, failure)] = failures(&answer) else { panic!("{answer:?}") };
+    assert_eq!((failure.reason(), answer.code), (&Reason::Unmatched { audited: true }, Some(403)));
+    assert_eq!(
+        answer.message,
+        format!(
+            "spec.containers[0] {OTHER}: no rule but what only audits names this image, and `unmatchedImages` is \
+             `deny`; add it to the imageReferences of a rule that enforces"
+        )
+    );
+    let answer = decide(&with(&[enforcing, skipping], "deny"), &pod(OTHER), &registry);
+    let [(_, failure)] = failures(&answer) else { panic!("{answer:?}") };
+    assert_eq!(failure.reason(), &Reason::Unmatched { audited: false });
+}

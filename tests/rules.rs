@@ -236,7 +236,7 @@ fn rule_06_a_skip_takes_the_image_out_of_that_one_rule() {
     let Verdict::Accept(accepted) = &answer.verdict else { panic!("{answer:?}") };
     assert_eq!(accepted.images()[0].1.outcome, Outcome::Exempt);
     let answer = decide(&strict, &pod("other.example.com/app"), &registry);
-    assert_eq!(reason(&answer), &Reason::Unmatched);
+    assert_eq!(reason(&answer), &Reason::Unmatched { audited: false });
 }
 
 // Guards `Repository::aliases` and `canonical_registry`: no spelling leads past a rule.
@@ -262,7 +262,7 @@ fn rule_07_no_spelling_escapes_a_rule() {
         policy["unmatchedImages"] = json!("deny");
         let answer = decide(&policy, &pod("docker.io/other/nginxx:2"), &FakeRegistry::new());
         if pattern != "index.docker.io/*" {
-            assert_eq!(reason(&answer), &Reason::Unmatched, "{pattern}");
+            assert_eq!(reason(&answer), &Reason::Unmatched { audited: false }, "{pattern}");
         }
     }
 }

@@ -162,7 +162,7 @@ fn rule_11_what_is_revoked_or_unmatched_is_refused_although_it_does_not_change()
     strict["unmatchedImages"] = json!("deny");
     let answer = decide(&strict, &update(&POD, &other, &other), &registry());
     let [(_, failure)] = failures(&answer) else { panic!("{answer:?}") };
-    assert_eq!(failure.reason(), &Reason::Unmatched);
+    assert_eq!(failure.reason(), &Reason::Unmatched { audited: false });
 }
 
 // Guards `may_change` of `Evaluation::change`: `imagePullPolicy` restarts as well as the image does.

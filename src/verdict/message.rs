@@ -70,7 +70,10 @@ fn reason(reason: &Reason) -> String {
         ),
         Reason::AttestedOnly => format!("{reason}; sign it as well"),
         Reason::Unmet(Unmet::Unattested(unattested)) => self::unattested(unattested),
-        Reason::Unmatched => format!("{reason}; add it to a rule's imageReferences"),
+        Reason::Unmatched { audited: false } => format!("{reason}; add it to a rule's imageReferences"),
+        Reason::Unmatched { audited: true } => {
+            format!("{reason}; add it to the imageReferences of a rule that enforces")
+        }
         Reason::Unpinned => format!("{reason}; pin it as NAME:TAG@sha256:…, or set `mutateDigest: true`"),
         Reason::Unmet(Unmet::Shortfall(shortfall)) => self::shortfall(shortfall),
         Reason::Child { digest, reason } => {

@@ -136,8 +136,14 @@ pub enum Reason {
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     /// No rule names it, and the settings deny that.
-    #[error("no rule names this image, and `unmatchedImages` is `deny`")]
-    Unmatched,
+    #[error(
+        "{} names this image, and `unmatchedImages` is `deny`",
+        if *audited { "no rule but what only audits" } else { "no rule" }
+    )]
+    Unmatched {
+        /// Whether rules that only audit do.
+        audited: bool,
+    },
     /// It stays unpinned, and the rule refuses that.
     #[error("a tag where a digest is required: what runs must be what was verified")]
     Unpinned,
@@ -308,7 +314,7 @@ impl Reason {
                 | Unmet::NoProof,
             ) => Denial::Undecided,
             Self::Reference(_)
-            | Self::Unmatched
+            | Self::Unmatched { .. }
             | Self::Unpinned
             | Self::NoSignature { .. }
             | Self::AttestedOnly
