@@ -5,4 +5,4 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 have kwctl || die "kwctl is not installed: get it from Kubewarden's release page" \
-  "(https://github.com/kubewarden/kwctl/releases) or your package manager, and put it on the PATH"
+  "(https://github.com/kubewarden/kubewarden-controller/releases) or your package manager, and put it on the PATH"

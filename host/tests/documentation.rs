@@ -186,11 +186,20 @@ fn the_site_has_every_page() {
     assert_eq!(once, pages, "docs/SUMMARY.md lists the pages of the site");
 }
 
+/// docs/install.md lists the versions of Kubewarden that matter. The first is the metadata's; no page names another.
 #[test]
-fn the_oldest_kubewarden_is_that_of_the_metadata() {
+fn the_versions_of_kubewarden_are_those_of_the_page_on_installing() {
     let metadata = read("policy-metadata.yml");
     let (_, version) = metadata.split_once("\nminimumKubewardenVersion: ").unwrap();
     let oldest = version.lines().next().unwrap().trim_end_matches(".0");
+    let install = read("docs/install.md");
+    let (_, table) = install.split_once("\n| Kubewarden | is the first with |\n| --- | --- |\n").unwrap();
+    let versions: Vec<&str> = table
+        .lines()
+        .map_while(|row| row.strip_prefix("| "))
+        .map(|row| row.split_once(" |").unwrap().0)
+        .collect();
+    assert_eq!(versions, [oldest, "1.29", "1.35"]);
     let mut seen = BTreeSet::new();
     for (path, text) in pages() {
         let text = text.replace('\n', " ");
@@ -203,14 +212,15 @@ fn the_oldest_kubewarden_is_that_of_the_metadata() {
             let version = rest.strip_prefix(' ').unwrap_or_default();
             if version.starts_with(|character: char| character.is_ascii_digit()) {
                 let version = version.split([' ', ',', ';', ':']).next().unwrap().trim_end_matches('.');
-                assert_eq!(version, oldest, "{}", path.display());
+                assert!(versions.contains(&version), "{}: {version}", path.display());
                 seen.insert(path.clone());
             }
         }
     }
-    for page in ["README.md", "docs/install.md"] {
+    for page in ["README.md", "docs/tutorial.md"] {
         assert!(seen.contains(Path::new(page)), "{page} does not say which Kubewarden is needed");
     }
+    assert!(read("README.md").contains(&format!("Kubewarden {oldest} or later")));
 }
 
 /// Where a page says `make NAME`, make knows it.
