@@ -22,6 +22,7 @@ pub mod evaluate;
 #[cfg(target_arch = "wasm32")]
 pub mod guest;
 pub mod image;
+pub mod json;
 pub mod limits;
 pub mod payload;
 pub mod regex;

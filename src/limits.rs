@@ -7,6 +7,10 @@ use core::time::Duration;
 /// (etcd's request limit is 1.5 MiB); an UPDATE carries two of them.
 pub const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 
+/// Objects and lists in one evaluation payload, which take a hundred times their bytes once parsed. The largest objects
+/// that etcd keeps have some ten thousand, most of them in `managedFields`.
+pub const MAX_REQUEST_CONTAINERS: usize = 300_000;
+
 /// Bytes of the settings. A policy lives in one Kubernetes object, which etcd keeps below 1.5 MiB.
 pub const MAX_SETTINGS_BYTES: usize = 1536 * 1024;
 
@@ -118,6 +122,10 @@ pub const MAX_JSON_DEPTH: usize = 127;
 /// Commas in a carrier, so values of its JSON, which take some ten times their bytes once parsed. A bundle has some
 /// hundred: what is long in it is base64.
 pub const MAX_CARRIER_COMMAS: usize = 100_000;
+
+/// Objects and lists in a carrier, which take a hundred times their bytes. A bundle has some twenty, and seven for each
+/// further log entry.
+pub const MAX_CARRIER_CONTAINERS: usize = 10_000;
 
 /// Bundles of one carrier: one for each signer, and old ones beside new.
 pub const MAX_BUNDLES: usize = 100;

@@ -351,7 +351,13 @@ fn what_nobody_signed_costs_little() {
         material["timestampVerificationData"] = json!({"rfc3161Timestamps": [{"signedTimestamp": long}]});
     });
     refused(&long, "timestamp is malformed");
-    // A carrier of very many values.
-    let answer = signed(&settings, vec![json!({"x": vec![0; 100_001]})]);
-    assert_eq!(reason(&answer), &Reason::Registry(RegistryError::Carrier(CarrierError::NotACarrier)));
+    // A carrier of very many values, side by side or within each other.
+    let nested = || (0..100).fold(json!(0), |inner, _| json!({"": inner}));
+    for many in [json!(vec![0; 100_001]), Value::Array((0..101).map(|_| nested()).collect())] {
+        let answer = signed(&settings, vec![json!({"x": many})]);
+        assert_eq!(reason(&answer), &Reason::Registry(RegistryError::Carrier(CarrierError::NotACarrier)));
+    }
+    // Some, beside a bundle, are no matter.
+    let beside = json!({"x": Value::Array((0..90).map(|_| nested()).collect())});
+    accepted(&signed(&settings, vec![good.clone(), beside]));
 }

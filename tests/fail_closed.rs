@@ -187,5 +187,10 @@ fn rule_01_the_code_tells_a_no_from_no_decision() {
     let answer = decide(&policy(), &long, &registry);
     let too_long = Verdict::Deny(Denied::Object(ObjectReason::Request(RequestError::TooLong)));
     assert_eq!((answer.verdict, answer.code), (too_long, Some(503)));
+    let mut large = pod(absent);
+    large["options"] = json!(vec![json!({}); sigwarden::limits::MAX_REQUEST_CONTAINERS]);
+    let answer = decide(&policy(), &large, &registry);
+    let too_much = Verdict::Deny(Denied::Object(ObjectReason::Request(RequestError::TooMuch)));
+    assert_eq!((answer.verdict, answer.code), (too_much, Some(503)));
     assert_eq!(decide(&policy(), &json!({}), &registry).code, Some(403));
 }

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::image::{ImageDigest, hex};
-use crate::limits::{MAX_BUNDLES, MAX_CARRIER_COMMAS};
+use crate::json;
+use crate::limits::{MAX_BUNDLES, MAX_CARRIER_COMMAS, MAX_CARRIER_CONTAINERS};
 
 /// The bundles of a carrier, not looked into.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +70,7 @@ const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
 
 impl BundleCarrier {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, CarrierError> {
-        if json.iter().filter(|byte| **byte == b',').count() > MAX_CARRIER_COMMAS {
+        if json::commas(json) > MAX_CARRIER_COMMAS || json::containers(json) > MAX_CARRIER_CONTAINERS {
             return Err(CarrierError::NotACarrier);
         }
         let answer: Answer = serde_json::from_slice(json).map_err(|_| CarrierError::NotACarrier)?;

@@ -254,7 +254,7 @@ impl Denied {
     pub fn denial(&self) -> Denial {
         match self {
             Self::Object(
-                ObjectReason::Request(RequestError::TooLong)
+                ObjectReason::Request(RequestError::TooLong | RequestError::TooMuch)
                 | ObjectReason::Workload(WorkloadError::TooManyImages { .. } | WorkloadError::LongPlace(_)),
             ) => Denial::Undecided,
             Self::Object(_) => Denial::Rejected,

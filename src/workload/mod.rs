@@ -173,14 +173,16 @@ impl Form<'_> {
             Self::BuiltIn(_) => false,
             Self::Custom(extractors) => extractor::lead_into(extractors, field),
         };
-        let what_runs = |object: &Value| {
-            let mut object = object.clone();
-            if let Some(fields) = object.as_object_mut() {
-                fields.retain(|name, _| !matches!(name.as_str(), "metadata" | "status") || has_images(name));
-            }
-            object
+        // Compared where they are: a copy of a large object takes longer than all the rest.
+        let runs = |(name, _): &(&String, &Value)| {
+            !matches!(name.as_str(), "metadata" | "status") || has_images(name)
         };
-        what_runs(object) == what_runs(old)
+        match (object, old) {
+            (Value::Object(object), Value::Object(old)) => {
+                object.iter().filter(runs).eq(old.iter().filter(runs))
+            }
+            _ => object == old,
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::limits::MAX_REQUEST_BYTES;
+use crate::json;
+use crate::limits::{MAX_REQUEST_BYTES, MAX_REQUEST_CONTAINERS};
 
 /// Kubernetes' `admission.k8s.io/v1` AdmissionRequest.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -63,6 +64,9 @@ pub enum RequestError {
     /// Longer than the limit.
     #[error("the request is longer than {MAX_REQUEST_BYTES} bytes")]
     TooLong,
+    /// More objects and lists than the limit.
+    #[error("the request has more than {MAX_REQUEST_CONTAINERS} JSON objects and lists")]
+    TooMuch,
     /// Not an AdmissionRequest.
     #[error("the request is not an AdmissionRequest of Kubernetes")]
     Malformed,
@@ -78,10 +82,13 @@ impl AdmissionRequest {
     /// Parses what the host hands to `validate`: the request and the settings with it.
     ///
     /// # Errors
-    /// [`RequestError`] when it is too long or not an AdmissionRequest.
+    /// [`RequestError`] when it is longer or larger than the limits, or not an AdmissionRequest.
     pub fn from_payload(json: &[u8]) -> Result<(Self, Value), RequestError> {
         if json.len() > MAX_REQUEST_BYTES {
             return Err(RequestError::TooLong);
+        }
+        if json::containers(json) > MAX_REQUEST_CONTAINERS {
+            return Err(RequestError::TooMuch);
         }
         let payload: Payload = serde_json::from_slice(json).map_err(|_| RequestError::Malformed)?;
         Ok((payload.request, payload.settings))
