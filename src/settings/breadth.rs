@@ -13,9 +13,10 @@ const STRANGERS: [&str; 2] = ["qavz", "wjkx"];
 const DOMAINS: [&str; 6] = ["com", "org", "net", "io", "dev", "example"];
 
 /// Issuers and subjects as certificates have them, around a host.
-const SHAPES: [(&str, &str); 4] = [
+const SHAPES: [(&str, &str); 5] = [
     ("https://", ""),
     ("https://", "/xo/pe/.github/workflows/ul.yml@refs/heads/main"),
+    ("https://", "/xo/pe/.github/workflows/ul.yaml@refs/heads/main"),
     ("xo@", ""),
     ("spiffe://", "/xo"),
 ];
@@ -36,14 +37,24 @@ pub(super) fn is_anybody(patterns: &[TextPattern]) -> bool {
         patterns.iter().all(|pattern| may_begin(pattern, &stranger))
     };
     let shapes = SHAPES.iter().filter(may_be);
+    let countries = patterns.iter().filter_map(country);
+    let domains: Vec<&str> = DOMAINS.into_iter().chain(countries).collect();
     shapes.into_iter().any(|(before, after)| {
-        DOMAINS.iter().any(|domain| {
+        domains.iter().any(|domain| {
             STRANGERS.iter().all(|host| {
                 let stranger = format!("{before}{host}.{domain}{after}");
                 patterns.iter().all(|pattern| pattern.matches(&stranger))
             })
         })
     })
+}
+
+/// The country whose domain all hosts of a pattern are in, as in `*@*.de`. Longer names may be a network's own.
+fn country(pattern: &TextPattern) -> Option<&str> {
+    let TextPattern::Wildcard(text) = pattern else { return None };
+    let (_, rest) = text.rsplit_once("*.")?;
+    let domain = rest.split('/').next()?;
+    (domain.len() == 2 && domain.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(domain)
 }
 
 /// Whether the owner of a repository on GitHub is left open: whoever has an account there can sign so.
@@ -54,15 +65,17 @@ pub(super) fn is_any_github_owner(pattern: &TextPattern) -> bool {
             // With a part of the workflow's name after the wildcard, or all of it.
             let rest: String = after.split('*').collect();
             let rest = rest.trim_start_matches('?').replace('?', "x");
-            let (repository, file, tag) = ("qavz/xo", "/.github/workflows/ul.yml", "@refs/heads/main");
-            let workflows = [
-                format!("{repository}{file}{tag}"),
-                format!("{repository}{rest}"),
-                format!("{repository}{file}{rest}"),
-            ];
+            let (repository, tag) = ("qavz/xo", "@refs/heads/main");
+            let workflows = ["/.github/workflows/ul.yml", "/.github/workflows/ul.yaml"].map(|file| {
+                [
+                    format!("{repository}{file}{tag}"),
+                    format!("{repository}{rest}"),
+                    format!("{repository}{file}{rest}"),
+                ]
+            });
             text.contains('*')
                 && GITHUB.starts_with(before)
-                && workflows.iter().any(|workflow| {
+                && workflows.as_flattened().iter().any(|workflow| {
                     workflow.contains("/.github/workflows/")
                         && workflow.contains("@refs/")
                         && pattern.matches(&format!("{GITHUB}{workflow}"))
@@ -76,11 +89,35 @@ pub(super) fn is_any_github_owner(pattern: &TextPattern) -> bool {
     }
 }
 
+/// Whether the value of the claim `githubWorkflowRepository` names an owner: `acme/*`, not `*` and not `*/app`.
+pub(super) fn names_an_owner(repository: &str) -> bool {
+    repository.split_once('/').is_some_and(|(owner, _)| !owner.is_empty() && !owner.contains(['*', '?']))
+}
+
 /// Whether an expression lets something with an `@` stand before an `@`: a branch may be called `x@refs/heads/main`.
 pub(super) fn is_open_before_at(pattern: &TextPattern) -> bool {
     match pattern {
-        TextPattern::Regex(regex) => [".*@", ".+@"].iter().any(|open| regex.as_str().contains(open)),
+        TextPattern::Regex(regex) => {
+            let mut before = regex.as_str();
+            while let Some((rest, _)) = before.rsplit_once('@') {
+                if ends_open(rest) {
+                    return true;
+                }
+                before = rest;
+            }
+            false
+        }
         TextPattern::Wildcard(_) | TextPattern::Exact(_) | TextPattern::Below(_) => false,
+    }
+}
+
+/// Whether an expression ends with something repeated that may be an `@`, in a group or not: `.*`, `(.+)`, `[^/]*?`.
+fn ends_open(source: &str) -> bool {
+    let repeated = source.trim_end_matches([')', '?']);
+    let Some(once) = repeated.strip_suffix(['*', '+']) else { return false };
+    match once.strip_suffix(']').and_then(|class| class.rsplit_once('[')) {
+        Some((_, class)) => class.starts_with('^') && !class.contains('@'),
+        None => once.ends_with('.') && !once.ends_with(r"\.") || once.ends_with(r"\S"),
     }
 }
 
@@ -173,6 +210,10 @@ mod tests {
             "*@*.org",
             "*@refs/heads/main",
             "spiffe://*",
+            "*@*.de",
+            "https://*.fr/*",
+            "*.yml@*",
+            "*.yaml@*",
         ] {
             assert!(is_anybody(&[wildcard(text)]), "{text}");
         }
@@ -183,6 +224,9 @@ mod tests {
             "https://*.example.com/*",
             "spiffe://example.com/*",
             "a@*.b",
+            "*@*.corp",
+            "*@*.example.de",
+            "*@example.de",
         ] {
             assert!(!is_anybody(&[wildcard(text)]), "{text}");
         }
@@ -220,6 +264,8 @@ mod tests {
             "https://github.com/*/.github/workflows/release.yml@refs/tags/*",
             "*/.github/workflows/x.yml@refs/heads/main",
             "https://github.com/*@refs/heads/main",
+            "https://github.com/*.yaml@*",
+            "*/*.yaml@*",
         ] {
             assert!(is_any_github_owner(&wildcard(text)), "{text}");
         }
@@ -239,6 +285,29 @@ mod tests {
         assert!(is_any_github_owner(&TextPattern::Below("https://github.com".to_owned())));
         assert!(!is_any_github_owner(&TextPattern::Below("https://github.com/acme".to_owned())));
         assert!(!is_any_github_owner(&TextPattern::Exact("https://github.com/*".to_owned())));
+    }
+
+    #[test]
+    fn an_owner_is_named_by_the_repository() {
+        for repository in ["acme/app", "acme/*"] {
+            assert!(names_an_owner(repository), "{repository}");
+        }
+        for repository in ["*", "*/app", "acme*", "a*/app", "/app", "acme"] {
+            assert!(!names_an_owner(repository), "{repository}");
+        }
+    }
+
+    #[test]
+    fn what_may_stand_before_an_at_is_found() {
+        const WORKFLOW: &str = "https://github.com/acme/app/.github/workflows/";
+        for open in [".*@", ".+@", "(.*)@", ".*?@", "(x|.+)?@", "[^/]*@", "[^/]+?@", r"\S+@", "[^@]*@.*@"] {
+            assert!(is_open_before_at(&regex(&format!("{WORKFLOW}{open}refs/heads/main"))), "{open}");
+        }
+        for closed in ["[^@]*@", "[^/@]+@", "release[.]yml@", "[a-z]+[.]yml@", r"x\.*@"] {
+            assert!(!is_open_before_at(&regex(&format!("{WORKFLOW}{closed}refs/heads/main"))), "{closed}");
+        }
+        assert!(!is_open_before_at(&regex("no at")));
+        assert!(!is_open_before_at(&wildcard("https://github.com/acme/*@refs/heads/main")));
     }
 
     #[test]

@@ -213,7 +213,9 @@ fn checked(
 fn is_anybody_on_github(identity: &IdentityPattern) -> bool {
     identity.issuer.iter().all(|issuer| issuer.matches(GITHUB_ISSUER))
         && identity.subject.iter().all(breadth::is_any_github_owner)
-        && !identity.claims.iter().any(|(claim, _)| claim.name == "githubWorkflowRepository")
+        && !identity.claims.iter().any(|(claim, repository)| {
+            claim.name == "githubWorkflowRepository" && breadth::names_an_owner(repository)
+        })
 }
 
 /// Whether a branch could be called so that its workflows seem to be another's.
