@@ -19,7 +19,10 @@ fi
 package=policies/sigwarden
 mkdir -p "$package"
 cp "$REPO/artifacthub-repo.yml" .
-cp "$REPO/artifacthub-pkg.yml" "$REPO/README.md" "$package/"
+cp "$REPO/artifacthub-pkg.yml" "$package/"
+# The pages that the README links to are on the branch of the version, not on this one.
+sed -E "s#\]\(([^):]+\.[a-z]+|LICENSE)(\#[^)]*)?\)#](https://github.com/sigwarden/sigwarden/blob/$tag/\1\2)#g" \
+  "$REPO/README.md" >"$package/README.md"
 git add -A
 if git diff --cached --quiet; then
   say "nothing has changed"

@@ -185,6 +185,52 @@ fn the_repository_of_artifact_hub_has_an_owner() {
     );
 }
 
+/// A release can be built again: by the compiler of its CI, which is the container's, and new enough.
+#[test]
+fn the_workflows_have_one_compiler() {
+    let ci = yaml(&read(".github/workflows/ci.yml"));
+    let version = ci["env"]["RUSTUP_TOOLCHAIN"].as_str().unwrap();
+    for job in ["test", "kwctl"] {
+        assert_eq!(ci["jobs"][job]["container"], json!(format!("rust:{version}-bookworm")), "{job}");
+    }
+    let release = yaml(&read(".github/workflows/release.yml"));
+    assert_eq!(release["jobs"]["publish"]["env"]["RUSTUP_TOOLCHAIN"], json!(version));
+    let numbers =
+        |version: &str| -> Vec<u32> { version.split('.').map(|part| part.parse().unwrap()).collect() };
+    assert!(numbers(version) >= numbers(env!("CARGO_PKG_RUST_VERSION")), "{version}");
+}
+
+/// The branch that Artifact Hub reads has the README without the pages that it links to.
+#[test]
+fn the_readme_of_the_package_links_to_the_pages_of_its_version() {
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artifacthub");
+    let _ = fs::remove_dir_all(&work);
+    fs::create_dir_all(&work).unwrap();
+    let run = |command: &mut Command| {
+        let output = command.current_dir(&work).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(Command::new("git").args(["init", "--quiet", "--bare", "remote"]));
+    run(Command::new(root().canonicalize().unwrap().join("hack/publish-artifacthub.sh"))
+        .arg(work.canonicalize().unwrap().join("remote"))
+        .arg("v1.2.3"));
+    let show =
+        |path: &str| run(Command::new("git").args(["-C", "remote", "show", &format!("artifacthub:{path}")]));
+    assert_eq!(show("artifacthub-repo.yml"), read("artifacthub-repo.yml"));
+    assert_eq!(show("policies/sigwarden/artifacthub-pkg.yml"), read("artifacthub-pkg.yml"));
+    let readme = show("policies/sigwarden/README.md");
+    let links: Vec<&str> = readme.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(links.contains(
+        &"https://github.com/sigwarden/sigwarden/blob/v1.2.3/docs/install.md#the-built-in-keyring"
+    ));
+    assert!(links.contains(&"https://github.com/sigwarden/sigwarden/blob/v1.2.3/LICENSE"));
+    assert!(links.contains(&"#cosign-3"));
+    for link in links {
+        assert!(link.starts_with("https://") || link.starts_with('#'), "{link}");
+    }
+}
+
 /// Whether something that a workflow uses is pinned: by a commit, with the version beside it.
 fn is_pinned(uses: &str) -> bool {
     let Some((_, pinned)) = uses.split_once('@') else { return uses.starts_with("./") };
