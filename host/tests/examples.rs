@@ -10,7 +10,7 @@
 
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{Affinity, ConfigMap, EnvVar, Secret, ServiceAccount, Toleration};
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -84,11 +84,13 @@ fn objects() -> Vec<(String, Value)> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    // What else is beside it is no manifest.
+    paths.push(root().join("examples/carriers/cronjob.yaml"));
     paths.sort();
     assert!(paths.len() > 9, "{paths:?}");
     let mut objects = Vec::new();
     for path in paths {
-        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let file = path.strip_prefix(root().join("examples")).unwrap().to_string_lossy().into_owned();
         let text = fs::read_to_string(&path).unwrap();
         let documents = serde_norway::Deserializer::from_str(&text)
             .map(|document| Value::deserialize(document).unwrap_or_else(|error| panic!("{file}: {error}")));
@@ -149,6 +151,8 @@ fn check(object: &Value) -> Result<(), String> {
         ("v1", "Secret") => strictly::<Secret>(object),
         ("v1", "ServiceAccount") => strictly::<ServiceAccount>(object),
         ("batch/v1", "CronJob") => strictly::<CronJob>(object),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole") => strictly::<ClusterRole>(object),
+        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding") => strictly::<ClusterRoleBinding>(object),
         ("rbac.authorization.k8s.io/v1", "Role") => strictly::<Role>(object),
         ("rbac.authorization.k8s.io/v1", "RoleBinding") => strictly::<RoleBinding>(object),
         (group, kind) => Err(format!("{group} {kind} is not expected here")),
@@ -174,6 +178,8 @@ fn what_the_types_do_not_know_is_found() {
         ("PolicyServer", "/spec"),
         ("CronJob", "/spec/jobTemplate/spec/template/spec/containers/0"),
         ("Role", "/rules/0"),
+        ("ClusterRole", "/rules/0"),
+        ("ClusterRoleBinding", "/subjects/0"),
     ] {
         let mut object = first(kind);
         object.pointer_mut(pointer).unwrap()["notAField"] = json!("x");
