@@ -254,6 +254,54 @@ fn a_rule_that_is_merged_from_another_verifies_images_too() {
     assert_eq!(notes(&conversion), Vec::<String>::new());
 }
 
+/// A rule that has its `verifyImages` from one that has them from a third.
+#[test]
+fn merges_of_merges_are_applied_too() {
+    let rule = |namespace: &str| {
+        format!("match: {{any: [{{resources: {{kinds: [Pod], namespaces: [{namespace}]}}}}]}}")
+    };
+    let text = cluster_policy(ENFORCE, &rule("one"));
+    let more = |name: &str, merge: &str| format!("  - {merge}\n    name: {name}\n    {}\n", rule(name));
+    let more = [more("two", "&two\n    <<: *one"), more("three", "<<: *two")].concat();
+    let merged =
+        text.replacen("  - ", "  - &one\n    ", 1).replace("  validation", &format!("{more}  validation"));
+    let conversion = converted(&merged);
+    let policies = manifests(&conversion);
+    let namespaces = policies
+        .iter()
+        .map(|policy| &policy["spec"]["namespaceSelector"]["matchExpressions"][0]["values"][0]);
+    assert_eq!(namespaces.collect::<Vec<_>>(), ["one", "one", "two", "two", "three", "three"]);
+    let names = policies.iter().map(|policy| &policy["spec"]["settings"]["verifyImages"][0]["name"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["verify", "verify", "two", "two", "three", "three"]);
+    assert_eq!(notes(&conversion), Vec::<String>::new());
+}
+
+/// kubectl takes keys in their order, and what is in quotes for a name.
+#[test]
+fn a_merge_that_kubectl_reads_otherwise_is_refused() {
+    let unreadable = |text: &str| match run(converted::policy(), text, &options()) {
+        Err(ConvertError::Unreadable(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    let text = cluster_policy(ENFORCE, RULE);
+    let spec = |merge: &str| text.replace("spec:\n", &format!("spec:\n  {merge}\n"));
+    assert_eq!(
+        unreadable(&text.replace("spec:\n", "spec:\n  background: false\n  <<: {background: true}\n")),
+        "document 1: spec.<<: `background` is written before it, and kubectl takes the one that is merged; write `<<` first"
+    );
+    assert_eq!(
+        unreadable(&spec("\"<<\": {background: true}")),
+        "document 1: spec.<<: kubectl takes it for the name of a field where it is in quotes, or has a tag; write `<<:` without"
+    );
+    assert!(run(converted::policy(), &spec("<<: {background: true}"), &options()).is_ok());
+    // Whatever else the document is.
+    let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {'<<': a}";
+    assert_eq!(
+        unreadable(&format!("{text}\n---\n{other}")).split(": kubectl").next(),
+        Some("document 2: data.<<")
+    );
+}
+
 /// One that cannot be converted keeps all from being written.
 #[test]
 fn all_or_nothing() {

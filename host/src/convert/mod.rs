@@ -16,6 +16,7 @@ mod ivpol;
 mod kinds;
 mod kubewarden;
 mod kyverno;
+mod merge;
 mod read;
 mod refusal;
 mod rules;

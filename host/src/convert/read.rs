@@ -1,5 +1,6 @@
 //! From YAML to documents, and from a document to types that know all of its fields.
 
+use super::merge::Marked;
 use super::refusal::{At, Problem};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -27,11 +28,12 @@ pub(super) struct Metadata {
 /// The objects of a text of any number of YAML documents, those of lists taken apart.
 pub(super) fn documents(text: &str) -> Result<Vec<Document>, String> {
     let mut documents = Vec::new();
-    for (index, part) in serde_norway::Deserializer::from_str(text).enumerate() {
-        let unreadable = |error| format!("document {}: {error}", count(index));
-        let mut value = Value::deserialize(part).map_err(unreadable)?;
-        // `<<: *rule`, as kubectl reads it: a rule may have its `verifyImages` from another.
-        value.apply_merge().map_err(unreadable)?;
+    let marked = Marked::new(text);
+    for (index, part) in serde_norway::Deserializer::from_str(&marked.text).enumerate() {
+        let unreadable = |error: &str| format!("document {}: {error}", count(index));
+        let value =
+            Value::deserialize(part).map_err(|error| unreadable(&marked.restored(&error.to_string())))?;
+        let value = marked.merged(value, "").map_err(|error| unreadable(&error))?;
         if !value.is_null() {
             flatten(value, &format!("document {}", count(index)), &mut documents)?;
         }
