@@ -276,6 +276,28 @@ fn custom_kinds_have_their_plurals() {
     assert_eq!(found, ["v1", "v2"]);
 }
 
+/// A rule of a webhook can name a version or all. All of them would exclude more than Kyverno does.
+#[test]
+fn patterns_of_versions_are_refused() {
+    let rule = "match: {any: [{resources: {kinds: ['tekton.dev/*/Task']}}]}\nexclude: {any: [{resources: {kinds: ['tekton.dev/v1beta*/Task'], namespaces: [dev]}}]}\nimageExtractors: {Task: [{path: '/spec/steps/*/image'}]}";
+    const KIND: &str = "any[0].resources.kinds[0]";
+    let refused = |rule: &str, field: &str, words: &str| {
+        refused(&cluster_policy(ENFORCE, rule), &format!("spec.rules[0].{field}.{KIND}"), words);
+    };
+    refused(
+        rule,
+        "exclude",
+        "found `tekton.dev/v1beta*/Task`; write each version of this kind, or `*` for all",
+    );
+    refused(&rule.replace("v1beta*", "?"), "exclude", "found `tekton.dev/?/Task`; write each version");
+    refused(&rule.replace("dev/*/Task", "dev/v*/Task"), "match", "write each version");
+    // The twins: another version than the one that is asked about, and all.
+    enforced(&rule.replace("v1beta*", "v1beta1"), |request| request.resource == "tasks");
+    enforced(&rule.replace("v1beta*", "*"), |request| {
+        request.resource == "tasks" && request.namespace != "dev"
+    });
+}
+
 #[test]
 fn operations_are_kept() {
     enforced("match: {any: [{resources: {kinds: [Pod], operations: [CREATE]}}]}", |request| {

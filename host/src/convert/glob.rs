@@ -16,6 +16,11 @@ impl Glob {
         (!self.0.contains(['*', '?'])).then_some(self.0.as_str())
     }
 
+    /// Whether it is `*`.
+    pub(super) fn is_any(&self) -> bool {
+        self.0 == "*"
+    }
+
     /// The same as a regular expression (RE2).
     fn regex(&self) -> String {
         let inner = self.0.chars().map(|character| match character {

@@ -131,7 +131,12 @@ impl KindSelector {
         self.group.literal().is_some()
     }
 
-    /// The custom kind, if its plural is known: its name and its resources.
+    /// Whether it says which version, or all: a rule of a webhook knows no patterns of versions.
+    pub(super) fn names_versions(&self) -> bool {
+        self.version.literal().is_some() || self.version.is_any()
+    }
+
+    /// The custom kind, if its plural is known: its name and its resources. A version that is a pattern becomes all.
     pub(super) fn custom(&self, more: &[CustomKind]) -> Option<(String, BTreeSet<Resource>)> {
         let kind = self.kind.literal()?;
         let version = self.version.literal().unwrap_or("*");

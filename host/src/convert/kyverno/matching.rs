@@ -211,6 +211,10 @@ impl Reader<'_> {
         if !found.is_empty() {
             return Ok(if selector.is_pod() { self.of_pods() } else { found });
         }
+        // All of them instead: that would be more, also of what is excluded.
+        if !selector.names_versions() {
+            return Err(At::value(path, text, "write each version of this kind, or `*` for all"));
+        }
         let unknown = "the plural of this kind is not known here; write --resource GROUP/VERSION/KIND=PLURAL";
         let (kind, resources) =
             selector.custom(self.kinds.custom).ok_or_else(|| At::value(path, text, unknown))?;
