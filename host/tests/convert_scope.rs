@@ -454,6 +454,46 @@ fn an_exclude_of_pods_excludes_no_controller_that_is_matched_by_its_own_name() {
     protects("no name", &text.replace("  rules:", rule), Request::is_workload);
 }
 
+/// Where Kyverno makes rules for controllers, it makes them of subresources of Pods too.
+#[test]
+fn subresources_of_pods_bring_controllers_too() {
+    const EPHEMERAL: &str = "{resources: {kinds: [Pod/ephemeralcontainers], namespaces: [dev]}}";
+    let in_dev = |it: &Request| it.is_workload() && it.resource != "pods" && it.namespace == "dev";
+    enforced(
+        &format!("match: {{any: [{{resources: {{kinds: [Pod], namespaces: [shop]}}}}, {EPHEMERAL}]}}"),
+        |it| {
+            (it.is_workload() && it.namespace == "shop")
+                || (it.is_workload() && it.resource != "pods" && it.namespace == "dev")
+        },
+    );
+    enforced(
+        &format!("match: {{any: [{{resources: {{kinds: [Deployment], namespaces: [shop]}}}}, {EPHEMERAL}]}}"),
+        |it| {
+            (["deployments", "cronjobs"].contains(&it.resource) && it.namespace == "shop")
+                || (it.is_workload() && it.resource != "pods" && it.namespace == "dev")
+        },
+    );
+    let alone = cluster_policy(ENFORCE, &format!("match: {{any: [{EPHEMERAL}]}}"));
+    protects("alone", &alone, |it| it.resource == "pods/ephemeralcontainers" && it.namespace == "dev");
+    // A rule about Pods beside it, of whatever kind; but not one that mixes them.
+    for (kinds, about) in [
+        ("[Pod]", in_dev as fn(&Request) -> bool),
+        ("[CronJob]", in_dev),
+        ("[Deployment, Pod/exec]", |it| it.resource == "pods/ephemeralcontainers" && it.namespace == "dev"),
+        ("[Service]", |it| it.resource == "pods/ephemeralcontainers" && it.namespace == "dev"),
+    ] {
+        let other = format!(
+            "  rules:\n  - {{name: other, match: {{resources: {{kinds: {kinds}}}}}, validate: {{}}}}"
+        );
+        protects(kinds, &alone.replace("  rules:", &other), about);
+    }
+    refused(
+        &alone.replace("Pod/ephemeralcontainers", "v2/Pod/ephemeralcontainers"),
+        "spec.rules[0].match.any[0].resources.kinds[0]",
+        "found `v2/Pod/ephemeralcontainers`",
+    );
+}
+
 /// As Kyverno reads it: `*/*/Pod` is the subresource `Pod` of any kind, `v*/Pod` that of the kind `v*`.
 #[test]
 fn what_is_no_kind_in_kyverno_excludes_nothing() {

@@ -109,9 +109,15 @@ impl KindSelector {
         })
     }
 
-    /// Whether it is about Pods, and Kyverno makes rules for their controllers of it.
+    /// Whether it is about Pods or a subresource of theirs. Where Kyverno makes rules for controllers, it does so of
+    /// both.
     pub(super) fn is_pod(&self) -> bool {
-        self.kind.literal() == Some("Pod") && self.subresource.is_none()
+        self.kind.literal() == Some("Pod")
+    }
+
+    /// Whether Kyverno makes rules for controllers where this is among the kinds of a policy.
+    pub(super) fn asks_for_controllers(&self) -> bool {
+        self.subresource.is_none() && (self.is_pod() || self.kind.literal().is_some_and(is_controller))
     }
 
     /// The resources of the kinds that run images.
@@ -154,6 +160,10 @@ impl KindSelector {
         let resources: BTreeSet<Resource> = resources.collect();
         (!resources.is_empty()).then(|| (kind.to_owned(), resources))
     }
+}
+
+fn is_controller(kind: &str) -> bool {
+    CONTROLLERS.contains(&kind)
 }
 
 /// `v1`, `v1beta1` and the like, or any.

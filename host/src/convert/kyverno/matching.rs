@@ -82,7 +82,11 @@ impl Rule {
 
 impl Resources {
     fn names_pods(&self) -> bool {
-        self.kinds.iter().filter_map(|kind| KindSelector::parse(kind)).any(|kind| kind.is_pod())
+        self.selectors().any(|kind| kind.is_pod())
+    }
+
+    fn selectors(&self) -> impl Iterator<Item = KindSelector> {
+        self.kinds.iter().filter_map(|kind| KindSelector::parse(kind))
     }
 }
 
@@ -193,23 +197,18 @@ impl Reader<'_> {
     }
 
     fn of_kind(&self, selector: &KindSelector, text: &str, path: &str) -> Result<BTreeSet<Resource>, At> {
-        match selector.subresource.as_deref() {
-            None => {}
-            Some("ephemeralcontainers") if selector.kind.literal() == Some("Pod") => {
-                let mut resources = workload("Pod");
-                resources.retain(|resource| resource.resource.contains('/'));
-                return Ok(resources);
-            }
-            Some(_) => {
-                return Err(At::value(path, text, "no image comes in by this subresource; leave it out"));
-            }
+        let subresource = selector.subresource.as_deref();
+        if subresource.is_some_and(|name| name != "ephemeralcontainers" || !selector.is_pod()) {
+            return Err(At::value(path, text, "no image comes in by this subresource; leave it out"));
         }
         if selector.kind.literal().is_none() && !self.rule.image_extractors.is_empty() {
             return Err(At::value(path, text, "name the kinds that `imageExtractors` are for"));
         }
         let found = selector.workloads();
         if !found.is_empty() {
-            return Ok(if selector.is_pod() { self.of_pods() } else { found });
+            let mut found = if selector.is_pod() { self.of_pods() } else { found };
+            found.retain(|resource| subresource.is_none() || resource.resource != "pods");
+            return Ok(found);
         }
         // All of them instead: that would be more, also of what is excluded.
         if !selector.names_versions() {
@@ -294,16 +293,20 @@ fn operations(texts: &[String], path: &str) -> Result<BTreeSet<Operation>, At> {
 }
 
 /// The controllers that Kyverno covers where a rule of this policy names Pods: none, where a rule is about single
-/// objects or mixes Pods with other kinds, or where an annotation says so.
+/// objects or mixes Pods with other kinds, where all are about subresources, or where an annotation says so.
 pub(super) fn controllers(rules: &[Value], requested: Option<&str>) -> Vec<&'static str> {
-    let supported = !rules.iter().any(|rule| {
-        let part = |field: &str| rule.get(field).and_then(|part| serde_norway::from_value(part.clone()).ok());
-        let parts: Vec<MatchResources> = ["match", "exclude"].into_iter().filter_map(part).collect();
-        parts.iter().flat_map(MatchResources::filters).any(|resources| {
-            let mixed = resources.kinds.len() > 1 && resources.names_pods();
-            resources.is_about_one_object() || mixed
-        })
+    let fields = |rule| ["match", "exclude"].into_iter().filter_map(move |field| Value::get(rule, field));
+    let read = rules.iter().flat_map(fields).map(|part| serde_norway::from_value(part.clone()));
+    let read: Vec<Result<MatchResources, _>> = read.collect();
+    let parts: Vec<&MatchResources> = read.iter().flatten().collect();
+    let filters = || parts.iter().copied().flat_map(MatchResources::filters);
+    let supported = !filters().any(|resources| {
+        let mixed = resources.kinds.len() > 1 && resources.names_pods();
+        resources.is_about_one_object() || mixed
     });
+    let mut kinds = filters().flat_map(Resources::selectors);
+    // What cannot be read is of a rule of another kind, and may ask for them.
+    let needed = parts.len() < read.len() || kinds.any(|kind| kind.asks_for_controllers());
     let wanted = |kind: &&str| requested.is_none_or(|list| list.split(',').any(|name| name.trim() == *kind));
-    if supported { CONTROLLERS.into_iter().filter(wanted).collect() } else { Vec::new() }
+    if supported && needed { CONTROLLERS.into_iter().filter(wanted).collect() } else { Vec::new() }
 }
