@@ -143,6 +143,8 @@ pub(super) struct Scope {
 
 /// The label that the API server gives each namespace: its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+/// The namespace of a request. What has none has no such field, and a condition that asks for it fails.
+const NAMESPACE: &str = "(has(request.namespace) ? request.namespace : '')";
 /// The name, or what it will begin with.
 const OBJECT_NAME: &str = "(has(object.metadata.name) ? object.metadata.name : \
                            (has(object.metadata.generateName) ? object.metadata.generateName : ''))";
@@ -181,7 +183,7 @@ impl Scope {
         let selector =
             |operator| Requirement { key: NAMESPACE_NAME.to_owned(), operator, values: literals() };
         if namespaced {
-            self.add_condition("namespace", &Glob::any_of(&globs, "request.namespace"), negated);
+            self.add_condition("namespace", &Glob::any_of(&globs, NAMESPACE), negated);
         } else if negated {
             // None of them: each kind of name for itself.
             let (names, patterns): (Vec<_>, Vec<_>) =
@@ -190,12 +192,12 @@ impl Scope {
                 add(&mut self.namespaces, selector(LabelOperator::NotIn), false);
             }
             if !patterns.is_empty() {
-                self.add_condition("namespace", &Glob::any_of(&patterns, "request.namespace"), true);
+                self.add_condition("namespace", &Glob::any_of(&patterns, NAMESPACE), true);
             }
         } else if globs.iter().all(|glob| glob.literal().is_some()) {
             add(&mut self.namespaces, selector(LabelOperator::In), false);
         } else {
-            self.add_condition("namespace", &Glob::any_of(&globs, "request.namespace"), false);
+            self.add_condition("namespace", &Glob::any_of(&globs, NAMESPACE), false);
         }
     }
 
