@@ -74,6 +74,32 @@ fn custom_kinds_have_their_plurals() {
     assert_eq!(found, ["v1", "v2"]);
 }
 
+/// In Kyverno a StatefulSet is one of OpenKruise too.
+#[test]
+fn notes_say_whose_kinds_are_meant() {
+    const KIND: &str = "ClusterPolicy/scope: spec.rules[0].match.any[0].resources.kinds";
+    const OTHERS: &str =
+        "Kyverno takes it of any group: others need `rules` and `imageExtractors` in what is written";
+    let notes = |kinds: &str| {
+        let rule = format!("match: {{any: [{{resources: {{kinds: [{kinds}], namespaces: [shop]}}}}]}}");
+        let named = "apps.kruise.io/v1alpha1/StatefulSet=statefulsets".parse().unwrap();
+        let options = Options { resources: vec![named], ..options() };
+        let conversion = run(converted::policy(), &cluster_policy(ENFORCE, &rule), &options).unwrap();
+        conversion.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        notes("StatefulSet, v1/ReplicationController"),
+        [
+            format!("{KIND}[0]: `StatefulSet` is that of apps; {OTHERS}"),
+            format!("{KIND}[1]: `v1/ReplicationController` is that of the core; {OTHERS}"),
+        ]
+    );
+    assert_eq!(notes("'*'"), [format!("{KIND}[0]: `*` is that of apps, batch, the core; {OTHERS}")]);
+    for kinds in ["Pod", "apps/v1/StatefulSet", "Pod/ephemeralcontainers"] {
+        assert_eq!(notes(kinds), Vec::<String>::new(), "{kinds}");
+    }
+}
+
 /// A rule of a webhook can name a version or all. All of them would exclude more than Kyverno does.
 #[test]
 fn patterns_of_versions_are_refused() {

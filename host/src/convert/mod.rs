@@ -7,7 +7,8 @@
 //! ```
 //!
 //! What is written may ask for more than what was read, and a note says where. It never asks for less: what cannot be
-//! carried over is refused, by the field that says it, and then nothing is written at all.
+//! carried over is refused, by the field that says it, and then nothing is written at all. There is one exception, and a
+//! note says where: a kind that names no group is that of the groups that are known.
 
 mod cel;
 mod emit;

@@ -25,6 +25,9 @@ const KINDS_MISSING: &str = "name the kinds that are matched";
 const NAME: &str = "expected a name with `*` and `?`; nothing else, and no variable, can be put into a \
                     condition";
 
+const OTHER_GROUPS: &str = "write --resource for others";
+const OTHER_WORKLOADS: &str = "others need `rules` and `imageExtractors` in what is written";
+
 /// What stands where a rule names Pods. Of a rule that names Pods Kyverno makes two more: for controllers, and for
 /// CronJobs, which stand where the rule names any kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,21 +54,26 @@ impl Rule {
         Ok(Formula::Any(rules.collect::<Result<_, _>>()?))
     }
 
-    /// Whose kinds they are that name no group.
+    /// Whose kinds they are that name no group. Pods are the core's alone.
     pub(super) fn note_groups(&self, path: &str, custom: &[CustomKind], notes: &mut Notes) {
         for (path, resources) in self.matched.filters_at(&format!("{path}.match")) {
             for (index, text) in resources.kinds.iter().enumerate() {
-                let selector = KindSelector::parse(text).filter(|selector| !selector.names_a_group());
-                let Some((_, found)) = selector.and_then(|selector| selector.custom(custom)) else {
-                    continue;
+                let selector = KindSelector::parse(text).filter(|it| !it.names_a_group() && !it.is_pod());
+                let Some(selector) = selector else { continue };
+                let (found, others) = match (selector.workloads(), selector.custom(custom)) {
+                    (found, _) if !found.is_empty() => (found, OTHER_WORKLOADS),
+                    (_, Some((_, found))) => (found, OTHER_GROUPS),
+                    (_, None) => continue,
                 };
-                let groups: BTreeSet<&str> = found.iter().map(|resource| resource.group.as_str()).collect();
+                let named = |resource: &Resource| match resource.group.as_str() {
+                    "" => "the core".to_owned(),
+                    group => group.to_owned(),
+                };
+                let groups: BTreeSet<String> = found.iter().map(named).collect();
                 let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
                 notes.add(
                     format!("{path}.kinds[{index}]"),
-                    format!(
-                        "`{text}` is that of {groups}; Kyverno takes it of any group: write --resource for others"
-                    ),
+                    format!("`{text}` is that of {groups}; Kyverno takes it of any group: {others}"),
                 );
             }
         }
