@@ -45,20 +45,31 @@ impl Glob {
         choices.join(" || ")
     }
 
-    /// Whether a pattern is met.
+    /// Whether a pattern is met. A wildcard takes as little as will do: where what follows the last one does not fit, it
+    /// takes one character more, and no earlier one has to be tried again.
     pub(super) fn matches(&self, text: &str) -> bool {
-        fn rest(pattern: &[char], text: &[char]) -> bool {
-            match pattern.split_first() {
-                None => text.is_empty(),
-                Some((&'*', after)) => {
-                    rest(after, text) || text.split_first().is_some_and(|(_, text)| rest(pattern, text))
+        let mut pattern = self.0.chars();
+        let mut text = text.chars();
+        let mut last = None;
+        loop {
+            let before = text.clone();
+            match (pattern.next(), text.next()) {
+                (Some('*'), _) => {
+                    text = before;
+                    last = Some((pattern.clone(), text.clone()));
+                    continue;
                 }
-                Some((wanted, after)) => text
-                    .split_first()
-                    .is_some_and(|(found, text)| (*wanted == '?' || wanted == found) && rest(after, text)),
+                (None, None) => return true,
+                (Some(wanted), Some(found)) if wanted == '?' || wanted == found => continue,
+                (Some(_), Some(_)) | (Some(_), None) | (None, Some(_)) => {}
             }
+            let Some((after, mut taken)) = last.take() else { return false };
+            if taken.next().is_none() {
+                return false;
+            }
+            (pattern, text) = (after.clone(), taken.clone());
+            last = Some((after, taken));
         }
-        rest(&self.0.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>())
     }
 }
 
@@ -74,6 +85,32 @@ mod tests {
         assert!(!glob.matches("kube") && !glob.matches("my-kube-system"));
         assert!(Glob::new("a?c").unwrap().matches("abc") && !Glob::new("a?c").unwrap().matches("ac"));
         assert_eq!(Glob::new("a.b").unwrap().regex(), "^a[.]b$");
+    }
+
+    #[test]
+    fn wildcards_take_what_fits() {
+        for (pattern, met, not) in [
+            ("*", &["", "a", "ab"][..], &[][..]),
+            ("**a", &["a", "ba", "aa"], &["", "ab"]),
+            ("a*", &["a", "ab"], &["", "ba"]),
+            ("a*b*c", &["abc", "axbxc", "abbcbc"], &["ab", "acb", "abcx"]),
+            ("*ab", &["ab", "aab", "abab"], &["aba", "b"]),
+            ("?*?", &["ab", "abc"], &["", "a"]),
+            ("abc", &["abc"], &["ab", "abcd", ""]),
+        ] {
+            let glob = Glob::new(pattern).unwrap();
+            assert!(met.iter().all(|text| glob.matches(text)), "{pattern}");
+            assert!(!not.iter().any(|text| glob.matches(text)), "{pattern}");
+        }
+    }
+
+    /// Each wildcard that could be tried again would double the time, or more.
+    #[test]
+    fn wildcards_take_no_time() {
+        let text = "a".repeat(500);
+        for pattern in ["*".repeat(500) + "x", "*a".repeat(250) + "x", "a*".repeat(250) + "x"] {
+            assert!(!Glob::new(&pattern).unwrap().matches(&text));
+        }
     }
 
     #[test]
