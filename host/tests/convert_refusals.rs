@@ -467,6 +467,22 @@ fn what_a_namespaced_policy_cannot_do_is_refused() {
     refused(&secret, "spec.rules[0].verifyImages[0]", "cannot read Secrets");
 }
 
+/// kubectl reads YAML 1.1, where `yes` without quotes is no text.
+#[test]
+fn what_is_written_is_read_alike_by_older_readers() {
+    let rule = RULE.replace(
+        "kinds: [Pod]",
+        "kinds: [Pod], namespaces: ['0o7', 'on'], namespaceSelector: {matchLabels: {verify: 'yes', 'y': '1:30'}}",
+    );
+    let conversion = converted(&cluster_policy(ENFORCE, &rule));
+    for manifest in &conversion.manifests {
+        let written = manifest.to_yaml().unwrap();
+        let selector = written.split_once("  namespaceSelector:\n").unwrap().1;
+        let expected = "    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      operator: In\n      values:\n      - '0o7'\n      - 'on'\n    - key: verify\n      operator: In\n      values:\n      - 'yes'\n    - key: 'y'\n      operator: In\n      values:\n      - '1:30'\n";
+        assert!(selector.starts_with(expected), "{selector}");
+    }
+}
+
 #[test]
 fn the_module_and_the_server_are_those_that_are_given() {
     let given = Options { policy_server: Some("tenants".to_owned()), ..options() };

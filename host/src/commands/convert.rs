@@ -3,7 +3,7 @@
 use super::text::escaped;
 use super::{Outcome, PolicyArguments};
 use clap::Args;
-use sigwarden_host::convert::{ConvertError, CustomKind, Note, Options, convert};
+use sigwarden_host::convert::{ConvertError, CustomKind, Manifest, Note, Options, convert};
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host, Settings};
 use std::fmt::Display;
@@ -58,7 +58,7 @@ pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> Outcome {
     match convert(&texts.join("\n---\n"), &options, &mut validate) {
         Ok(conversion) => {
             notes(&conversion.notes);
-            let documents = conversion.manifests.iter().map(serde_norway::to_string);
+            let documents = conversion.manifests.iter().map(Manifest::to_yaml);
             let documents = documents.collect::<Result<Vec<_>, _>>()?;
             write!(out, "{}", documents.join("---\n"))?;
             Ok(ExitCode::SUCCESS)

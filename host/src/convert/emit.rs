@@ -3,6 +3,7 @@
 use super::Options;
 use super::refusal::At;
 use super::scope::{Operation, Requirement, Scope};
+use super::yaml::yaml;
 use serde::Serialize;
 use serde_norway::{Mapping, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,6 +139,15 @@ impl Manifest {
     #[must_use]
     pub fn settings(&self) -> &Value {
         &self.spec.settings
+    }
+
+    /// As YAML, for whichever version of it that reads it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be written as YAML, which is not known to happen.
+    pub fn to_yaml(&self) -> Result<String, serde_norway::Error> {
+        yaml(self)
     }
 
     pub(super) fn rename(&mut self, suffix: &str) {

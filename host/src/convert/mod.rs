@@ -23,6 +23,7 @@ mod refusal;
 mod rules;
 mod scope;
 mod selector;
+mod yaml;
 
 pub use emit::Manifest;
 pub use kinds::CustomKind;

@@ -58,7 +58,7 @@ pub(crate) fn run(policy: &Policy, text: &str, options: &Options) -> Result<Conv
 
 /// The policies as they are written and read again.
 pub(crate) fn manifests(conversion: &Conversion) -> Vec<Value> {
-    let written = conversion.manifests.iter().map(|manifest| serde_norway::to_string(manifest).unwrap());
+    let written = conversion.manifests.iter().map(|manifest| manifest.to_yaml().unwrap());
     written.map(|yaml| serde_norway::from_str(&yaml).unwrap()).collect()
 }
 
