@@ -100,6 +100,34 @@ fn notes_say_whose_kinds_are_meant() {
     }
 }
 
+/// Each of them once was answered with an option that cannot help.
+#[test]
+fn kinds_that_were_not_meant_are_refused_with_what_was() {
+    for (kind, said) in [
+        ("Namespace", "it runs no images; leave it out"),
+        ("v1/Service", "it runs no images; leave it out"),
+        ("pod", "write `Pod`"),
+        ("Pods", "write `Pod`"),
+        ("cronjob", "write `CronJob`"),
+        ("batch/v1beta1/CronJob", "write `batch/v1/CronJob`"),
+        ("v1beta1/CronJob", "write `batch/v1/CronJob`"),
+        ("extensions/v1beta1/Deployment", "write `apps/v1/Deployment`"),
+        ("apps/v1/Pod", "write `v1/Pod`"),
+        ("apps.kruise.io/v1beta1/StatefulSet", UNKNOWN),
+        ("Widget", UNKNOWN),
+    ] {
+        let rule = format!("match: {{any: [{{resources: {{kinds: [{kind}]}}}}]}}");
+        let path = "spec.rules[0].match.any[0].resources.kinds[0]";
+        refused(&cluster_policy(ENFORCE, &rule), path, &format!("found `{kind}`; {said}"));
+        // One with extractors is another kind of that name.
+        let name = kind.rsplit('/').next().unwrap();
+        let rule = format!("{rule}\nimageExtractors: {{{name}: [{{path: /spec/image}}]}}");
+        refused(&cluster_policy(ENFORCE, &rule), path, &format!("found `{kind}`; {UNKNOWN}"));
+    }
+}
+
+const UNKNOWN: &str = "the plural of this kind is not known here; write --resource GROUP/VERSION/KIND=PLURAL";
+
 /// A rule of a webhook can name a version or all. All of them would exclude more than Kyverno does.
 #[test]
 fn patterns_of_versions_are_refused() {

@@ -69,7 +69,7 @@ fn what_cannot_be_a_scope_is_refused_by_its_field() {
             "no image comes in",
         ),
         (
-            "match: {any: [{resources: {kinds: [Service]}}]}",
+            "match: {any: [{resources: {kinds: [Widget]}}]}",
             format!("{FILTER}.resources.kinds[0]"),
             "--resource",
         ),

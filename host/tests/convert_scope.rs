@@ -191,6 +191,37 @@ fn overrides_become_policies_of_their_own() {
     );
 }
 
+/// A scope that is met by nothing is none; in two of them an item would be its own double.
+#[test]
+fn scopes_that_contradict_themselves_are_left_out() {
+    let spec = "validationFailureAction: Enforce\nvalidationFailureActionOverrides: [{action: Enforce, namespaces: [shop]}]";
+    let rule = "match: {any: [{resources: {kinds: [Pod], namespaces: [shop]}}]}\nexclude: {any: [{resources: {namespaces: [shop], operations: [UPDATE]}}]}";
+    let text = cluster_policy(spec, rule);
+    protects("a namespace", &text, |it| {
+        it.is_workload() && it.namespace == "shop" && it.operation == "CREATE"
+    });
+    assert_eq!(run(converted::policy(), &text, &options()).unwrap().manifests.len(), 2);
+    let excluded = |selector: &str, exclude: &str| {
+        let rule = format!(
+            "match: {{any: [{{resources: {{kinds: [Pod], namespaceSelector: {{matchExpressions: [{selector}]}}}}}}]}}\nexclude: {{any: [{{resources: {{namespaceSelector: {{matchExpressions: [{exclude}]}}}}}}]}}"
+        );
+        cluster_policy(ENFORCE, &rule)
+    };
+    const PRODUCTION: &str = "{key: environment, operator: In, values: [production]}";
+    const ANY: &str = "{key: environment, operator: Exists}";
+    const BOTH: &str = "{key: environment, operator: In, values: [production, staging]}";
+    for (selector, exclude) in [(PRODUCTION, PRODUCTION), (PRODUCTION, BOTH), (PRODUCTION, ANY), (ANY, ANY)] {
+        refused(&excluded(selector, exclude), "spec.rules[0].match", "leaves nothing");
+    }
+    protects("one of two", &excluded(BOTH, PRODUCTION), |it| {
+        it.is_workload() && it.environment == Some("staging")
+    });
+    let another = PRODUCTION.replace("environment", "team");
+    protects("another label", &excluded(PRODUCTION, &another), |it| {
+        it.is_workload() && it.environment == Some("production")
+    });
+}
+
 #[test]
 fn conditions_and_namespaced_policies_are_kept() {
     let spec = format!(

@@ -60,6 +60,29 @@ pub(super) const WORKLOADS: [(&str, &str, &[&str]); 9] = [
 pub(super) const CONTROLLERS: [&str; 7] =
     ["DaemonSet", "Deployment", "Job", "StatefulSet", "ReplicaSet", "ReplicationController", "CronJob"];
 
+/// Kinds of Kubernetes that people name beside Pods, though they run nothing.
+const WITHOUT_IMAGES: [&str; 19] = [
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "CustomResourceDefinition",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "LimitRange",
+    "Namespace",
+    "NetworkPolicy",
+    "Node",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+];
+
 /// Custom kinds whose plural is known. What is not here has to be named: a wrong plural matches nothing.
 const CUSTOM: [(&str, &str, &str); 14] = [
     ("argoproj.io", "CronWorkflow", "cronworkflows"),
@@ -130,6 +153,27 @@ impl KindSelector {
             .filter(named)
             .flat_map(|(group, _, resources)| resources_of(group, resources))
             .collect()
+    }
+
+    /// The kind that runs images and was meant: by another case, by its plural, or of a version that is gone.
+    pub(super) fn meant(&self) -> Option<String> {
+        let kind = self.kind.literal()?.to_ascii_lowercase();
+        let of_kubernetes = ["", "apps", "batch", "extensions"].iter().any(|group| self.group.matches(group));
+        let (group, known, _) =
+            WORKLOADS.iter().filter(|_| of_kubernetes).find(|(_, known, resources)| {
+                known.to_ascii_lowercase() == kind || resources.contains(&kind.as_str())
+            })?;
+        let prefix = match (self.kind.literal() == Some(*known), *group) {
+            (false, _) => String::new(),
+            (true, "") => "v1/".to_owned(),
+            (true, group) => format!("{group}/v1/"),
+        };
+        Some(format!("{prefix}{known}"))
+    }
+
+    /// Whether it is a kind of Kubernetes that runs nothing.
+    pub(super) fn has_no_images(&self) -> bool {
+        self.kind.literal().is_some_and(|kind| WITHOUT_IMAGES.contains(&kind))
     }
 
     /// Whether it says which group's kind it is.

@@ -35,6 +35,14 @@ pub enum Problem {
         /// What to do instead.
         instead: &'static str,
     },
+    /// A value for which another one was meant.
+    #[error("found `{found}`; write `{instead}`")]
+    Write {
+        /// What was found.
+        found: String,
+        /// What to write.
+        instead: String,
+    },
     /// A field that must be there.
     #[error("missing; {why}")]
     Missing {

@@ -174,7 +174,9 @@ impl Scope {
         }
         scope.resources = matched.unwrap_or_default();
         scope.resources.retain(|one| !without.iter().any(|other| covers(other, one)));
-        (!scope.resources.is_empty() && !scope.operations.is_empty()).then_some(scope)
+        let something = !scope.resources.is_empty() && !scope.operations.is_empty();
+        let met_by_none = contradict(&scope.namespaces) || contradict(&scope.objects);
+        (something && !met_by_none).then_some(scope)
     }
 
     /// Names of namespaces stand in the selector where it can say it, and in an expression where it cannot.
@@ -227,6 +229,25 @@ fn add(requirements: &mut Vec<Requirement>, label: Requirement, negated: bool) {
     if !requirements.contains(&label) {
         requirements.push(label);
     }
+}
+
+/// Whether nothing has labels that meet all of these.
+fn contradict(requirements: &[Requirement]) -> bool {
+    use LabelOperator::{DoesNotExist, Exists, In, NotIn};
+    requirements.iter().any(|one| {
+        let of = |operator| {
+            requirements.iter().filter(move |other| other.key == one.key && other.operator == operator)
+        };
+        let allowed = |value: &String| {
+            of(In).all(|other| other.values.contains(value))
+                && !of(NotIn).any(|other| other.values.contains(value))
+        };
+        match one.operator {
+            In => !one.values.iter().any(allowed),
+            DoesNotExist => of(In).chain(of(Exists)).next().is_some(),
+            NotIn | Exists => false,
+        }
+    })
 }
 
 /// Whether `wide` is `narrow`, in this or in any version.

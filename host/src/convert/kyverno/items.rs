@@ -3,9 +3,11 @@
 use super::super::emit::{Action, Item};
 use super::super::read::{read, text};
 use super::super::refusal::At;
+use super::preconditions;
 use super::types::Rule;
 use serde::Deserialize;
 use serde_norway::{Mapping, Value};
+use std::collections::BTreeSet;
 
 /// An item, and its own action.
 #[derive(Debug)]
@@ -35,12 +37,7 @@ struct ConfigMap {
 
 /// The items of a rule at `path`.
 pub(super) fn items(rule: &Rule, path: &str) -> Result<Vec<Written>, At> {
-    let conditions = [("preconditions", &rule.preconditions), ("celPreconditions", &rule.cel_preconditions)];
-    if let Some((field, _)) = conditions.into_iter().find(|(_, value)| value.is_some()) {
-        let instead =
-            "write it in `matchConditions` of the policy, in CEL, or drop it: then more is verified";
-        return Err(At::no_counterpart(format!("{path}.{field}"), instead));
-    }
+    preconditions::refuse(rule, path)?;
     let contexts = rule.context.iter().enumerate().map(|(index, value)| {
         let path = format!("{path}.context[{index}]");
         if value.get("configMap").is_none() {
@@ -59,7 +56,6 @@ pub(super) fn items(rule: &Rule, path: &str) -> Result<Vec<Written>, At> {
             ));
         }
     }
-    let several = rule.verify_images.len() > 1;
     let items = rule.verify_images.iter().enumerate().map(|(index, fields)| {
         let path = format!("{path}.verifyImages[{index}]");
         let mut fields = fields.clone();
@@ -79,22 +75,38 @@ pub(super) fn items(rule: &Rule, path: &str) -> Result<Vec<Written>, At> {
         let mut value = Value::Mapping(fields);
         replace_keys(&mut value, &contexts, &path)?;
         let Value::Mapping(fields) = value else { return Err(At::no_counterpart(path, CONTEXT)) };
-        let fields = named(fields, rule.name.as_deref(), several.then_some(index));
         Ok(Written { item: Item { path, fields, mutate, verify }, action })
     });
     items.collect()
 }
 
-/// Puts the rule's name first, if it is one that a rule can have.
-fn named(fields: Mapping, name: Option<&str>, index: Option<usize>) -> Mapping {
-    let number = index.map(|index| format!("-{}", index.saturating_add(1))).unwrap_or_default();
-    let name = name.map(|name| format!("{name}{number}"));
-    let fits = |name: &String| {
-        (1..=63).contains(&name.len())
-            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
-    };
-    let Some(name) = name.filter(fits).filter(|_| text(&fields, "name").is_none()) else { return fields };
-    core::iter::once((Value::from("name"), Value::from(name))).chain(fields).collect()
+/// Gives every item the name of its rule, if it is one that a rule can have; numbered where a rule has several. No
+/// number makes a name that another rule has.
+pub(super) fn name(rules: &mut [(String, Rule)]) {
+    let written = rules.iter().flat_map(|(_, rule)| {
+        let own = rule.name.as_deref().filter(|_| rule.verify_images.len() == 1);
+        own.into_iter().chain(rule.verify_images.iter().filter_map(|fields| text(fields, "name")))
+    });
+    let mut taken: BTreeSet<String> = written.map(str::to_owned).collect();
+    for (_, Rule { name, verify_images, .. }) in rules {
+        let Some(name) = name else { continue };
+        let several = verify_images.len() > 1;
+        for (index, fields) in verify_images.iter_mut().enumerate() {
+            let mut numbered = (index.saturating_add(1)..).map(|number| format!("{name}-{number}"));
+            let name =
+                if several { numbered.find(|name| taken.insert(name.clone())) } else { Some(name.clone()) };
+            let name = name.filter(|name| fits(name) && text(fields, "name").is_none());
+            if let Some(name) = name {
+                let named = core::iter::once((Value::from("name"), Value::from(name)));
+                *fields = named.chain(core::mem::take(fields)).collect();
+            }
+        }
+    }
+}
+
+fn fits(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
 /// `Audit` or `Enforce`, in the spelling of today or yesterday.

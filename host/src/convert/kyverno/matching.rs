@@ -2,7 +2,7 @@
 
 use super::super::glob::Glob;
 use super::super::kinds::{CONTROLLERS, CustomKind, KindSelector, Resource, workload};
-use super::super::refusal::{At, Notes};
+use super::super::refusal::{At, Notes, Problem};
 use super::super::scope::{Atom, Formula, Operation, Requirement};
 use super::super::selector::requirements;
 use super::types::{Filter, LabelSelector, MatchResources, Override, Resources, Rule};
@@ -21,6 +21,8 @@ pub(super) struct Kinds<'p> {
 const USERS: &str = "a webhook does not know who may do what; say it in `matchConditions` of the policy, over \
                      `request.userInfo`";
 const NOWHERE: &str = "without conditions this is everywhere in Kyverno 1.19 and nowhere before; write `namespaces:                        [\"*\"]`, or leave it out";
+const UNKNOWN_PLURAL: &str =
+    "the plural of this kind is not known here; write --resource GROUP/VERSION/KIND=PLURAL";
 const KINDS_MISSING: &str = "name the kinds that are matched";
 const NAME: &str = "expected a name with `*` and `?`; nothing else, and no variable, can be put into a \
                     condition";
@@ -163,10 +165,13 @@ impl Reader<'_> {
             let cron_jobs = self.pods == Pods::CronJobs && !exclude;
             parts.push(Formula::Is(Atom::Resources(if cron_jobs { self.of_pods() } else { named })));
         }
-        for (field, names) in [("name", resources.name.as_slice()), ("names", &resources.names)] {
-            if !names.is_empty() {
-                parts.push(Formula::Is(Atom::Names(globs(names, &format!("{path}.{field}"))?)));
-            }
+        // An empty name is none.
+        if let Some(name) = resources.name.as_deref().filter(|name| !name.is_empty()) {
+            let glob = Glob::new(name).ok_or_else(|| At::value(format!("{path}.name"), name, NAME))?;
+            parts.push(Formula::Is(Atom::Names(vec![glob])));
+        }
+        if !resources.names.is_empty() {
+            parts.push(Formula::Is(Atom::Names(globs(&resources.names, &format!("{path}.names"))?)));
         }
         if !resources.namespaces.is_empty() {
             parts.push(namespaces_of(&resources.namespaces, &format!("{path}.namespaces"))?);
@@ -222,9 +227,8 @@ impl Reader<'_> {
         if !selector.names_versions() {
             return Err(At::value(path, text, "write each version of this kind, or `*` for all"));
         }
-        let unknown = "the plural of this kind is not known here; write --resource GROUP/VERSION/KIND=PLURAL";
-        let (kind, resources) =
-            selector.custom(self.kinds.custom).ok_or_else(|| At::value(path, text, unknown))?;
+        let custom = selector.custom(self.kinds.custom);
+        let (kind, resources) = custom.ok_or_else(|| self.unknown(selector, text, path))?;
         if self.rule.image_extractors.contains_key(kind.as_str()) {
             return Ok(resources);
         }
@@ -233,6 +237,18 @@ impl Reader<'_> {
 }
 
 impl Reader<'_> {
+    fn unknown(&self, selector: &KindSelector, text: &str, path: &str) -> At {
+        let kind = selector.kind.literal();
+        if kind.is_some_and(|kind| self.rule.image_extractors.contains_key(kind)) {
+            return At::value(path, text, UNKNOWN_PLURAL);
+        }
+        if let Some(instead) = selector.meant() {
+            return At::new(path, Problem::Write { found: text.to_owned(), instead });
+        }
+        let without = selector.has_no_images();
+        At::value(path, text, if without { "it runs no images; leave it out" } else { UNKNOWN_PLURAL })
+    }
+
     fn of_pods(&self) -> BTreeSet<Resource> {
         let takes = |kind: &&str| match self.pods {
             Pods::AndControllers => true,
@@ -246,7 +262,7 @@ impl Reader<'_> {
 }
 
 fn missing_kinds(path: &str) -> At {
-    At::new(format!("{path}.kinds"), super::super::refusal::Problem::Missing { why: KINDS_MISSING })
+    At::new(format!("{path}.kinds"), Problem::Missing { why: KINDS_MISSING })
 }
 
 fn refuse_users(

@@ -2,6 +2,7 @@
 
 mod items;
 mod matching;
+mod preconditions;
 mod types;
 
 use super::emit::{Action, Group, Source};
@@ -34,7 +35,8 @@ pub(super) fn convert(
         (false, _) => None,
     };
     refuse_unlike(&policy.spec)?;
-    let rules = verifying(&policy.spec, notes)?;
+    let mut rules = verifying(&policy.spec, notes)?;
+    items::name(&mut rules);
     if rules.is_empty() {
         notes.add("spec.rules", "left out: no rule of this policy verifies images");
         return Ok(None);
@@ -156,6 +158,8 @@ fn rule_into(
             };
             found = true;
             match groups.iter_mut().find(same) {
+                // Two scopes of a rule may be one: what is there already says it all.
+                Some(group) if group.items.iter().any(|known| known.path == item.path) => {}
                 Some(group) => group.items.push(item),
                 None => groups.push(Group {
                     scope: scope.clone(),
