@@ -100,6 +100,26 @@ fn notes_say_whose_kinds_are_meant() {
     }
 }
 
+/// A PipelineRun may name its Pipeline instead of images.
+#[test]
+fn notes_say_which_objects_need_an_image() {
+    let said = |kinds: &str| {
+        let rule = format!(
+            "match: {{any: [{{resources: {{kinds: [{kinds}], namespaces: [shop]}}}}]}}\nimageExtractors: {{PipelineRun: [{{path: /spec/image}}], Task: [{{path: /spec/image}}]}}"
+        );
+        let conversion = run(converted::policy(), &cluster_policy(ENFORCE, &rule), &options()).unwrap();
+        conversion.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let note = |kind: &str| {
+        format!(
+            "ClusterPolicy/scope: spec.rules[0].imageExtractors.{kind}: an object in which no image is found is rejected; Kyverno lets it pass"
+        )
+    };
+    assert_eq!(said("tekton.dev/v1/PipelineRun"), [note("PipelineRun")]);
+    assert_eq!(said("tekton.dev/v1/Task, tekton.dev/v1/PipelineRun"), [note("PipelineRun"), note("Task")]);
+    assert_eq!(said("Pod"), Vec::<String>::new());
+}
+
 /// Each of them once was answered with an option that cannot help.
 #[test]
 fn kinds_that_were_not_meant_are_refused_with_what_was() {
@@ -177,7 +197,8 @@ fn an_exclude_of_pods_excludes_no_controller_that_is_matched_by_its_own_name() {
 #[test]
 fn subresources_of_pods_bring_controllers_too() {
     const EPHEMERAL: &str = "{resources: {kinds: [Pod/ephemeralcontainers], namespaces: [dev]}}";
-    let in_dev: fn(&Request) -> bool = |it| it.is_workload() && it.resource != "pods" && it.namespace == "dev";
+    let in_dev: fn(&Request) -> bool =
+        |it| it.is_workload() && it.resource != "pods" && it.namespace == "dev";
     enforced(
         &format!("match: {{any: [{{resources: {{kinds: [Pod], namespaces: [shop]}}}}, {EPHEMERAL}]}}"),
         |it| {

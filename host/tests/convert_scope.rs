@@ -222,6 +222,57 @@ fn scopes_that_contradict_themselves_are_left_out() {
     });
 }
 
+/// Kyverno's webhooks leave it out, whatever the policies say.
+#[test]
+fn a_note_says_where_kube_system_is_not_left_out() {
+    const NOTE: &str = "ClusterPolicy/scope: spec.rules[0].match: `kube-system` is not left out, as it is by Kyverno's own configuration; if that is not meant, write --exclude-namespace kube-system";
+    let said = |text: &str, options: &Options| {
+        let conversion = run(converted::policy(), text, options).unwrap();
+        conversion.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let pods = |more: &str| format!("match: {{any: [{{resources: {{kinds: [Pod]{more}}}}}]}}");
+    let exclude = |what: &str| format!("{}\nexclude: {{any: [{{resources: {{{what}}}}}]}}", pods(""));
+    let namespaces = |names: &str| pods(&format!(", namespaces: [{names}]"));
+    let labels = |all: &str| pods(&format!(", namespaceSelector: {{matchExpressions: [{all}]}}"));
+    for rule in [
+        pods(""),
+        namespaces("kube-system, shop"),
+        namespaces("'kube-*', shop"),
+        exclude("namespaces: [shop]"),
+        exclude("namespaces: ['shop-*']"),
+        exclude("namespaces: [kube-system], operations: [UPDATE]"),
+        labels("{key: environment, operator: NotIn, values: [staging]}"),
+        labels("{key: environment, operator: DoesNotExist}"),
+    ] {
+        assert_eq!(said(&cluster_policy(ENFORCE, &rule), &options()), [NOTE], "{rule}");
+    }
+    for rule in [
+        namespaces("shop"),
+        namespaces("'shop-*', dev"),
+        exclude("namespaces: [shop, kube-system]"),
+        exclude("namespaces: ['kube-*']"),
+        labels("{key: environment, operator: In, values: [staging]}"),
+        labels("{key: environment, operator: Exists}"),
+        labels("{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}"),
+    ] {
+        assert_eq!(said(&cluster_policy(ENFORCE, &rule), &options()), Vec::<String>::new(), "{rule}");
+    }
+    let text = cluster_policy(ENFORCE, &pods(""));
+    let left_out = Options { exclude_namespaces: vec!["kube-system".to_owned()], ..options() };
+    assert_eq!(said(&text, &left_out), Vec::<String>::new());
+    let other = Options { exclude_namespaces: vec!["kyverno".to_owned()], ..options() };
+    assert_eq!(said(&text, &other), [NOTE]);
+    // What audits locks out nobody, and what has a namespace has no other.
+    let audits = text.replace("Enforce", "Audit").replace("imageRef", "mutateDigest: false\n      imageRef");
+    assert_eq!(said(&audits, &options()), Vec::<String>::new());
+    let namespaced = text.replace("kind: ClusterPolicy", "kind: Policy");
+    let namespaced = namespaced.replace("metadata:\n", "metadata:\n  namespace: shop\n");
+    assert_eq!(said(&namespaced, &options()), Vec::<String>::new());
+    let conditions = "webhookConfiguration: {matchConditions: [{name: a, expression: \"request.namespace != 'kube-system'\"}]}";
+    let text = cluster_policy(&format!("{ENFORCE}\n{conditions}"), &pods(""));
+    assert_eq!(said(&text, &options()), Vec::<String>::new());
+}
+
 #[test]
 fn conditions_and_namespaced_policies_are_kept() {
     let spec = format!(

@@ -30,7 +30,7 @@ pub use kinds::CustomKind;
 pub use refusal::{Note, Problem, Refusal};
 pub use scope::{LabelOperator, Operation, Requirement};
 
-use emit::{Group, Source, manifests};
+use emit::{Action, Group, Source, manifests};
 use read::{Document, documents};
 use refusal::{At, Notes};
 use std::collections::BTreeSet;
@@ -167,11 +167,27 @@ fn one(
         }
     };
     let Some(Converted { source, groups }) = converted else { return Ok(Vec::new()) };
+    if group.ends_with("kyverno.io") && source.namespace.is_none() {
+        note_kube_system(&groups, options, notes);
+    }
     let manifests = manifests(&source, &groups, options)?;
     for manifest in &manifests {
         validate(manifest.settings()).map_err(|message| settings_error(manifest, &message))?;
     }
     Ok(manifests)
+}
+
+/// Kyverno leaves it out by its own configuration, and who relies on that would be locked out.
+fn note_kube_system(groups: &[Group], options: &Options, notes: &mut Notes) {
+    const NAME: &str = "kube-system";
+    const NOTE: &str = "`kube-system` is not left out, as it is by Kyverno's own configuration; if that is not meant, write \
+                        --exclude-namespace kube-system";
+    let enforced = |group: &&Group| group.action == Action::Enforce && !group.scope.leaves_out(NAME);
+    if let Some(group) = groups.iter().find(enforced)
+        && !options.exclude_namespaces.iter().any(|name| name == NAME)
+    {
+        notes.add(&group.path, NOTE);
+    }
 }
 
 /// The policy speaks of its settings; the person knows the document.

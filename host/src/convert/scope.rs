@@ -139,6 +139,8 @@ pub(super) struct Scope {
     pub(super) objects: Vec<Requirement>,
     /// Names and CEL expressions.
     pub(super) conditions: Vec<(String, String)>,
+    /// What these say of names of namespaces: which it must be, or with `true`, not be.
+    pub(super) patterns: Vec<(Vec<Glob>, bool)>,
 }
 
 /// The label that the API server gives each namespace: its name.
@@ -185,7 +187,7 @@ impl Scope {
         let selector =
             |operator| Requirement { key: NAMESPACE_NAME.to_owned(), operator, values: literals() };
         if namespaced {
-            self.add_condition("namespace", &Glob::any_of(&globs, NAMESPACE), negated);
+            self.add_patterns(globs, negated);
         } else if negated {
             // None of them: each kind of name for itself.
             let (names, patterns): (Vec<_>, Vec<_>) =
@@ -194,13 +196,43 @@ impl Scope {
                 add(&mut self.namespaces, selector(LabelOperator::NotIn), false);
             }
             if !patterns.is_empty() {
-                self.add_condition("namespace", &Glob::any_of(&patterns, NAMESPACE), true);
+                self.add_patterns(patterns, true);
             }
         } else if globs.iter().all(|glob| glob.literal().is_some()) {
             add(&mut self.namespaces, selector(LabelOperator::In), false);
         } else {
-            self.add_condition("namespace", &Glob::any_of(&globs, NAMESPACE), false);
+            self.add_patterns(globs, false);
         }
+    }
+
+    fn add_patterns(&mut self, globs: Vec<Glob>, negated: bool) {
+        self.add_condition("namespace", &Glob::any_of(&globs, NAMESPACE), negated);
+        let pattern = (globs, negated);
+        if !self.patterns.contains(&pattern) {
+            self.patterns.push(pattern);
+        }
+    }
+
+    /// Whether it is not about a namespace that has no label but its name. What is said of it in a condition of others
+    /// is taken to leave it out.
+    pub(super) fn leaves_out(&self, namespace: &str) -> bool {
+        let by_selector = self.namespaces.iter().any(|label| match label.operator {
+            LabelOperator::In => {
+                label.key != NAMESPACE_NAME || !label.values.iter().any(|it| it == namespace)
+            }
+            LabelOperator::NotIn => {
+                label.key == NAMESPACE_NAME && label.values.iter().any(|it| it == namespace)
+            }
+            LabelOperator::Exists => label.key != NAMESPACE_NAME,
+            LabelOperator::DoesNotExist => label.key == NAMESPACE_NAME,
+        });
+        let by_name = |(globs, negated): &(Vec<Glob>, bool)| {
+            globs.iter().any(|glob| glob.matches(namespace)) == *negated
+        };
+        let of_others = |expression: &str| !expression.contains(NAMESPACE) && expression.contains(namespace);
+        by_selector
+            || self.patterns.iter().any(by_name)
+            || self.conditions.iter().any(|(_, expression)| of_others(expression))
     }
 
     /// Takes out namespaces by their names.

@@ -81,6 +81,18 @@ impl Rule {
         }
     }
 
+    /// Which objects are rejected that Kyverno lets pass.
+    pub(super) fn note_extractors(&self, path: &str, notes: &mut Notes) {
+        let kinds: Vec<KindSelector> = self.matched.filters().flat_map(Resources::selectors).collect();
+        let extractors = self.image_extractors.keys().filter_map(Value::as_str);
+        for kind in extractors.filter(|kind| kinds.iter().any(|it| it.kind.literal() == Some(kind))) {
+            notes.add(
+                format!("{path}.imageExtractors.{kind}"),
+                "an object in which no image is found is rejected; Kyverno lets it pass",
+            );
+        }
+    }
+
     fn formula_of(&self, path: &str, kinds: Kinds<'_>, pods: Pods) -> Result<Formula, At> {
         let reader = Reader { rule: self, kinds, pods };
         let matched = reader.combined(&self.matched, &format!("{path}.match"), false)?;

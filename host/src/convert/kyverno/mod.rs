@@ -129,6 +129,7 @@ fn rule_into(
 ) -> Result<(), At> {
     let formula = rule.formula(path, kinds)?;
     rule.note_groups(path, kinds.custom, notes);
+    rule.note_extractors(path, notes);
     let items = items::items(rule, path)?;
     if items.is_empty() {
         let why = "nothing would be verified";
