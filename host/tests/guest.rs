@@ -91,7 +91,8 @@ fn a_payload_that_is_no_request_is_denied() {
         (format!(r#"{{"request":{request},"settings":{{}}"#).into_bytes(), malformed, 403),
         (format!(r#"{{"settings":{deep},"request":{request}}}"#).into_bytes(), malformed, 403),
         (format!(r#"{{"settings":{{}},"request":{{"object":{deep}}}}}"#).into_bytes(), malformed, 403),
-        (b"{\"a\":".repeat(1_000_000), malformed, 403),
+        (b"{\"a\":".repeat(300_000), malformed, 403),
+        (b"{\"a\":".repeat(300_001), "the request has more than 300000 JSON objects and lists", 503),
         (vec![b' '; 8 * 1024 * 1024 + 1], "the request is longer than 8388608 bytes", 503),
         (vec![b'"'; 64 * 1024 * 1024], "the request is longer than 8388608 bytes", 503),
         (
