@@ -6,6 +6,9 @@
 //! one uses `http` there; and the real host keeps answers for 60 seconds.
 //!
 //! Credentials come from Docker's configuration (`$DOCKER_CONFIG` or `~/.docker`), proxies from the environment.
+//!
+//! Nothing can interrupt a host call, not even the clock that interrupts the policy: so a registry that does not
+//! answer is given up here.
 
 use crate::call::HostCall;
 use crate::host::{Backend, BackendError};
@@ -18,15 +21,39 @@ use oci_client::{ParseError, Reference};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io;
+use std::time::Duration;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 /// A registry client.
 pub struct Registry {
     runtime: Runtime,
+    patience: Patience,
     secure: Client,
     insecure: Client,
     insecure_hosts: Vec<String>,
+}
+
+/// How long a registry is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Patience {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For the next part of an answer.
+    pub read: Duration,
+    /// For all of an answer: one that comes in drops would never end.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(15),
+            answer: Duration::from_secs(60),
+        }
+    }
 }
 
 /// Why there is no answer. The texts are those of the real host.
@@ -41,6 +68,9 @@ pub enum RegistryError {
     /// Not a reference.
     #[error(transparent)]
     Reference(#[from] ParseError),
+    /// It began to answer, and did not end.
+    #[error("Fail to interact with OCI registry: timed out: no whole answer within {} ms", .0.as_millis())]
+    Slow(Duration),
 }
 
 /// Why there is no client.
@@ -69,12 +99,25 @@ impl Registry {
     ///
     /// Fails when TLS, a proxy of the environment, or the event loop cannot be set up.
     pub fn new(insecure_hosts: impl IntoIterator<Item = String>) -> Result<Self, SetupError> {
+        Self::with_patience(insecure_hosts, Patience::default())
+    }
+
+    /// The same, which waits for as long as is said.
+    ///
+    /// # Errors
+    ///
+    /// Fails when TLS, a proxy of the environment, or the event loop cannot be set up.
+    pub fn with_patience(
+        insecure_hosts: impl IntoIterator<Item = String>,
+        patience: Patience,
+    ) -> Result<Self, SetupError> {
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             runtime: Builder::new_current_thread().enable_all().build()?,
-            secure: client(ClientProtocol::Https)?,
-            insecure: client(ClientProtocol::Http)?,
+            patience,
+            secure: client(ClientProtocol::Https, patience)?,
+            insecure: client(ClientProtocol::Http, patience)?,
             insecure_hosts: insecure_hosts.into_iter().collect(),
         })
     }
@@ -112,12 +155,21 @@ impl Registry {
 
 impl Backend for Registry {
     fn answer(&mut self, call: &HostCall) -> Result<Vec<u8>, BackendError> {
-        self.runtime.block_on(self.ask(call)).unwrap_or_else(|error| Err(BackendError::chain(&error)))
+        let answer = self.runtime.block_on(async {
+            let limit = self.patience.answer;
+            timeout(limit, self.ask(call)).await.unwrap_or(Err(RegistryError::Slow(limit)))
+        });
+        answer.unwrap_or_else(|error| Err(BackendError::chain(&error)))
     }
 }
 
-fn client(protocol: ClientProtocol) -> Result<Client, OciDistributionError> {
-    Client::try_from(ClientConfig { protocol, ..ClientConfig::default() })
+fn client(protocol: ClientProtocol, patience: Patience) -> Result<Client, OciDistributionError> {
+    Client::try_from(ClientConfig {
+        protocol,
+        connect_timeout: Some(patience.connect),
+        read_timeout: Some(patience.read),
+        ..ClientConfig::default()
+    })
 }
 
 /// The credentials for a registry; anonymous where there are none, or none of a sort that the real host uses.

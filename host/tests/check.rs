@@ -7,14 +7,19 @@ mod server;
 
 use serde_json::{Value, json};
 use server::{Reply, Server};
+use sigwarden_host::check::{Checker, Verdict};
+use sigwarden_host::registry::Patience;
+use sigwarden_host::{Policy, Registry, Settings};
 use sigwarden_testkit::Key;
 use sigwarden_testkit::forge::{hex_digest, manifest, signed};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A registry with images that are signed by some keys, and a directory with settings.
 struct Bench {
@@ -24,6 +29,12 @@ struct Bench {
 
 const IMAGES: [(&str, &[&str]); 3] =
     [("signed", &["release"]), ("strange", &["stranger"]), ("unsigned", &[])];
+
+fn module() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let module = std::env::var_os("SIGWARDEN_POLICY").map_or_else(|| root.join("policy.wasm"), PathBuf::from);
+    fs::canonicalize(module).unwrap()
+}
 
 fn digest(name: &str) -> String {
     hex_digest(name.as_bytes())
@@ -79,14 +90,11 @@ impl Bench {
 
     /// `HOST` stands for the registry.
     fn run(&self, arguments: &str, input: &str) -> Output {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let module =
-            std::env::var_os("SIGWARDEN_POLICY").map_or_else(|| root.join("policy.wasm"), PathBuf::from);
         let arguments = arguments.replace("HOST", &self.registry.address);
         let mut command = Command::new(env!("CARGO_BIN_EXE_sigwarden"))
             .args(["check", "--settings", "settings.json"])
             .args(["--insecure-registry", &self.registry.address, "--policy"])
-            .arg(fs::canonicalize(module).unwrap())
+            .arg(module())
             .args(arguments.split_whitespace())
             .current_dir(&self.directory)
             .env("DOCKER_CONFIG", &self.directory)
@@ -170,6 +178,31 @@ fn what_cannot_be_decided_is_told_apart() {
     // What is certainly rejected outweighs it.
     let output = bench.run("HOST/acme/unsigned:1 HOST/broken/app:1", "");
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_registry_that_never_answers_leaves_the_image_undecided() {
+    let bench = Bench::new("check-silent");
+    bench.settings("*", "deny");
+    let settings = fs::read_to_string(bench.directory.join("settings.json")).unwrap();
+    // It accepts connections, as the system does for it, and that is all.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let settings = Settings::from_yaml(&settings.replace(&bench.registry.address, &address)).unwrap();
+    let limit = Duration::from_millis(100);
+    let patience = Patience { connect: limit, read: limit, answer: Duration::from_secs(60) };
+    let registry = Registry::with_patience([address.clone()], patience).unwrap();
+    let policy = Policy::load(&module(), None).unwrap();
+    let checker = Checker::new(&policy, settings, registry);
+    let image = format!("{address}/acme/signed:1");
+    let checked = checker.check(&image, "default").unwrap();
+    assert_eq!((checked.verdict, checked.because), (Verdict::Undecided, None));
+    assert_eq!(
+        checked.reason.unwrap(),
+        format!(
+            "spec.containers[0] {image}: the registry cannot be reached (error sending request for url (http://{address}/v2/acme/signed/manifests/1))"
+        )
+    );
 }
 
 #[test]

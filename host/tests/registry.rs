@@ -8,7 +8,12 @@ mod server;
 use digest::digest;
 use serde_json::{Value, json};
 use server::{Reply, Server};
+use sigwarden_host::registry::Patience;
 use sigwarden_host::{Backend, BackendError, HostCall, Registry};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
@@ -207,6 +212,63 @@ fn a_registry_that_is_not_there_is_an_error() {
             .starts_with("Fail to interact with OCI registry: error sending request for url (https://"),
         "{error}"
     );
+}
+
+/// A server that gets each connection to do with it what it likes, and its address.
+fn listener(with: impl Fn(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || listener.incoming().flatten().for_each(with));
+    address
+}
+
+/// A fraction of the patience of the program.
+const IMPATIENT: Patience = Patience {
+    connect: Duration::from_millis(300),
+    read: Duration::from_millis(300),
+    answer: Duration::from_millis(1500),
+};
+
+/// What a server is given up with.
+fn given_up(address: String, insecure: bool) -> String {
+    let insecure = insecure.then(|| address.clone());
+    let mut client = Registry::with_patience(insecure, IMPATIENT).unwrap();
+    let error =
+        client.answer(&HostCall::OciManifestDigest { image: format!("{address}/app:v1") }).unwrap_err();
+    error.to_string().replace(&address, "HOST")
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up() {
+    const WORDS: &str = "Fail to interact with OCI registry: error sending request for url";
+    // The connection is kept, so that nothing ends it but the client.
+    let silent = || listener(std::mem::forget);
+    assert_eq!(given_up(silent(), true), format!("{WORDS} (http://HOST/v2/app/manifests/v1)"));
+    // The connection is there, and TLS never is.
+    assert_eq!(given_up(silent(), false), format!("{WORDS} (https://HOST/v2/app/manifests/v1)"));
+}
+
+#[test]
+fn an_answer_that_comes_in_drops_is_given_up() {
+    let address = listener(|mut stream| {
+        let _ = stream.read(&mut [0; 1024]);
+        let mut sent = stream.write_all(b"HTTP/1.1 200 -\r\nContent-Length: 1000\r\n\r\n");
+        // Each drop comes in time.
+        while sent.is_ok() {
+            thread::sleep(Duration::from_millis(50));
+            sent = stream.write_all(b" ");
+        }
+    });
+    assert_eq!(
+        given_up(address, true),
+        "Fail to interact with OCI registry: timed out: no whole answer within 1500 ms"
+    );
+}
+
+#[test]
+fn the_program_waits_for_seconds() {
+    let Patience { connect, read, answer } = Patience::default();
+    assert_eq!([connect, read, answer].map(|limit| limit.as_secs()), [5, 15, 60]);
 }
 
 #[test]

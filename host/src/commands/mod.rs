@@ -26,8 +26,9 @@ pub(crate) struct PolicyArguments {
     /// The policy module
     #[arg(long, value_name = "FILE", default_value = "policy.wasm")]
     policy: PathBuf,
-    /// How long one call into the policy may take, host calls included; 0 is for ever. 2, as in the policy-server;
-    /// `check` leaves it to the settings' `evaluationBudget`
+    /// How long one call into the policy may take; 0 is for ever. 2, as in the policy-server; `check` leaves it to the
+    /// settings' `evaluationBudget`. A question to a registry counts, but only the registry client ends it: after 5 s
+    /// without connection, 15 s without answer, 60 s without the end of one
     #[arg(long, value_name = "SECONDS")]
     timeout_seconds: Option<u64>,
 }
