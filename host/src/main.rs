@@ -29,7 +29,9 @@ fn main() -> ExitCode {
     let mut out = io::stdout();
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => commands::run::execute(&arguments, &mut out),
-        Command::ValidateSettings(arguments) => commands::validate_settings::execute(&arguments, &mut out),
+        Command::ValidateSettings(arguments) => {
+            Ok(commands::validate_settings::execute(&arguments, &mut out))
+        }
         Command::Check(arguments) => Ok(commands::check::execute(&arguments, &mut out)),
         Command::Convert(arguments) => commands::convert::execute(&arguments, &mut out),
         Command::Annotate(arguments) => commands::annotate::execute(&arguments, &mut out),

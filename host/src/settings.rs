@@ -47,7 +47,16 @@ impl Settings {
     ///
     /// Fails when there is no object in it.
     pub fn from_yaml(text: &str) -> Result<Self, SettingsError> {
-        match serde_norway::from_str(text)? {
+        Self::from_value(serde_norway::from_str(text)?)
+    }
+
+    /// Settings that were read already.
+    ///
+    /// # Errors
+    ///
+    /// Fails for what is no object.
+    pub fn from_value(value: Value) -> Result<Self, SettingsError> {
+        match value {
             // As the real host has it, for a policy without settings.
             Value::Null => Ok(Self::default()),
             Value::Object(map) => Ok(Self(map)),

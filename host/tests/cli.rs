@@ -9,8 +9,9 @@ use digest::digest;
 use serde_json::json;
 use server::{Reply, Server};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A policy that answers `ANSWER` to everything; `validate`, told by its length, first asks for a digest.
 const POLICY: &str = r#"(module
@@ -54,15 +55,26 @@ impl Bench {
     }
 
     fn sigwarden(&self, arguments: &str, proxy: &str) -> std::io::Result<Output> {
-        Command::new(env!("CARGO_BIN_EXE_sigwarden"))
+        self.sigwarden_reads(arguments, proxy, "")
+    }
+
+    /// With that on its standard input.
+    fn sigwarden_reads(&self, arguments: &str, proxy: &str, input: &str) -> std::io::Result<Output> {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_sigwarden"))
             .args(arguments.split_whitespace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .current_dir(&self.0)
             .env("HTTP_PROXY", format!("http://{proxy}"))
             .env("DOCKER_CONFIG", &self.0)
             .env_remove("NO_PROXY")
             .env_remove("no_proxy")
             .env_remove("http_proxy")
-            .output()
+            .spawn()?;
+        // Who does not read it need not.
+        let _ = process.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
+        process.wait_with_output()
     }
 
     fn run(&self, arguments: &str) -> std::io::Result<Output> {
@@ -193,10 +205,111 @@ fn refused_settings_fail_the_command() {
 #[test]
 fn good_settings_are_said_to_be() {
     let bench = Bench::new("valid", &json!({"valid": true})).unwrap();
-    let output =
-        bench.sigwarden("validate-settings --policy policy.wat -s settings.yml", "127.0.0.1:1").unwrap();
-    assert!(output.status.success());
-    assert_eq!(text(&output.stdout), "valid\n");
+    for (settings, input) in [("settings.yml", ""), ("-", "a: b\n")] {
+        let arguments = format!("validate-settings --policy policy.wat -s {settings}");
+        let output = bench.sigwarden_reads(&arguments, "127.0.0.1:1", input).unwrap();
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "valid\n"), "{settings}");
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
+#[test]
+fn settings_that_could_not_be_asked_about_have_a_code_of_their_own() {
+    let bench = Bench::new("unasked", &json!({"valid": true})).unwrap();
+    bench.file("broken.yml", "a: b: c\n").unwrap();
+    for (arguments, words) in [
+        (
+            "--settings missing.yml",
+            "sigwarden: cannot read missing.yml: No such file or directory (os error 2)\n",
+        ),
+        (
+            "--settings settings.yml --policy-name a",
+            "sigwarden: settings.yml: `--policy-name` chooses a policy",
+        ),
+        (
+            "--settings broken.yml",
+            "sigwarden: broken.yml: document 1 is neither YAML nor JSON: mapping values",
+        ),
+        (
+            "--settings settings.yml --policy request.json",
+            "error: the argument '--policy <FILE>' cannot be used",
+        ),
+    ] {
+        let arguments = format!("validate-settings --policy policy.wat {arguments}");
+        let output = bench.sigwarden(&arguments, "127.0.0.1:1").unwrap();
+        let stderr = text(&output.stderr);
+        assert!(stderr.starts_with(words), "{arguments}: {stderr}");
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{arguments}");
+    }
+}
+
+/// The policies of a pair, and a third.
+const PAIR: &str = "apiVersion: policies.kubewarden.io/v1
+kind: ClusterAdmissionPolicy
+metadata: {name: acme-pin}
+spec: {mutating: true, settings: {a: b}}
+---
+apiVersion: policies.kubewarden.io/v1
+kind: ClusterAdmissionPolicy
+metadata: {name: acme-verify}
+spec: {mutating: false, settings: {a: c}}
+";
+const THIRD: &str = "---
+apiVersion: policies.kubewarden.io/v1
+kind: AdmissionPolicy
+metadata: {name: other, namespace: web}
+spec: {settings: {a: d}}
+";
+
+#[test]
+fn every_policy_of_a_manifest_is_asked_about() {
+    for (name, valid) in [("manifest-valid", true), ("manifest-refused", false)] {
+        let answer = if valid { json!({"valid": true}) } else { json!({"valid": false, "message": "no"}) };
+        let bench = Bench::new(name, &answer).unwrap();
+        bench.file("policies.yml", &(PAIR.to_owned() + THIRD)).unwrap();
+        let output =
+            bench.sigwarden("validate-settings --policy policy.wat -s policies.yml", "127.0.0.1:1").unwrap();
+        let refused = if valid { "" } else { "sigwarden: Provided settings are not valid: no\n" };
+        let said = |name: &str| format!("sigwarden: note: the settings of {name}\n{refused}");
+        assert_eq!(
+            text(&output.stderr),
+            said("ClusterAdmissionPolicy/acme-pin")
+                + &said("ClusterAdmissionPolicy/acme-verify")
+                + &said("AdmissionPolicy/web/other")
+        );
+        let (code, stdout) = if valid { (0, "valid\n") } else { (1, "") };
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(code), stdout));
+    }
+}
+
+#[test]
+fn an_image_is_checked_by_the_first_of_a_pair_or_by_the_policy_that_is_named() {
+    let bench = Bench::new("check-manifest", &json!({"valid": true, "accepted": true})).unwrap();
+    bench.file("pair.yml", PAIR).unwrap();
+    bench.file("three.yml", &(PAIR.to_owned() + THIRD)).unwrap();
+    let check = |arguments: &str| {
+        let arguments = format!("check --policy policy.wat {arguments} r.io/a");
+        let output = bench.sigwarden_reads(&arguments, "127.0.0.1:1", PAIR).unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let used =
+        |name: &str| (Some(0), format!("sigwarden: note: the settings of ClusterAdmissionPolicy/{name}\n"));
+    assert_eq!(check("--settings pair.yml"), used("acme-pin"));
+    assert_eq!(check("--settings -"), used("acme-pin"));
+    assert_eq!(check("--settings three.yml --policy-name acme-verify"), used("acme-verify"));
+    let refused = |words: &str| (Some(2), format!("sigwarden: {words}\n"));
+    assert_eq!(
+        check("--settings three.yml"),
+        refused(
+            "three.yml: found 3 policies (ClusterAdmissionPolicy/acme-pin, ClusterAdmissionPolicy/acme-verify, \
+             AdmissionPolicy/web/other), which are not one pair; choose one with `--policy-name NAME`, or give the \
+             settings of one"
+        )
+    );
+    assert_eq!(
+        check("--settings - --images-from -"),
+        refused("`-` stands for standard input, which can be read once; give the other as a file")
+    );
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! `sigwarden check`
 
-use super::PolicyArguments;
+use super::input::{SettingsArguments, read, read_once};
 use super::text::{escaped, line};
+use super::{PolicyArguments, note};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sigwarden_host::check::{Because, Checked, Checker, Verdict, listed};
 use sigwarden_host::host::NoBackend;
-use sigwarden_host::{Grants, Host, Registry, Settings};
+use sigwarden_host::manifest::PolicySettings;
+use sigwarden_host::{Grants, Host, Registry};
 use std::env;
 use std::error::Error;
-use std::fs;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Decides on images as the cluster would, each in a Pod of its own
@@ -25,9 +26,8 @@ pub(crate) struct Arguments {
     /// The images
     #[arg(value_name = "IMAGE", required_unless_present = "images_from")]
     images: Vec<String>,
-    /// The settings, YAML or JSON
-    #[arg(long, short, value_name = "FILE")]
-    settings: PathBuf,
+    #[command(flatten)]
+    settings: SettingsArguments,
     /// More images, one on a line; `-` for standard input
     #[arg(long, value_name = "FILE")]
     images_from: Option<PathBuf>,
@@ -81,11 +81,16 @@ pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
 }
 
 fn run(arguments: &Arguments, out: &mut impl Write) -> Result<u8, Box<dyn Error>> {
+    let files = [Some(&arguments.settings.settings), arguments.images_from.as_ref()];
+    read_once(files.into_iter().flatten().map(PathBuf::as_path))?;
     let images = arguments.all_images()?;
     if images.is_empty() {
         return Err("there is no image to check".into());
     }
-    let settings = Settings::load(&arguments.settings)?;
+    let PolicySettings { policy: whose, settings, .. } = arguments.settings.one()?;
+    if let Some(name) = whose {
+        note(&format!("the settings of {name}"));
+    }
     // A registry may be slower from here than from the cluster; the settings bound it all the same.
     let policy = arguments.policy.load_with(0)?;
     let answer = policy.validate_settings(&settings, &Host::new(Grants::default(), NoBackend));
@@ -126,12 +131,7 @@ impl Arguments {
     fn all_images(&self) -> Result<Vec<String>, String> {
         let mut images = self.images.clone();
         if let Some(path) = &self.images_from {
-            let read = if path == Path::new("-") {
-                io::read_to_string(io::stdin())
-            } else {
-                fs::read_to_string(path)
-            };
-            images.extend(listed(&read.map_err(|error| format!("cannot read {}: {error}", path.display()))?));
+            images.extend(listed(&read(path)?));
         }
         let mut unique: Vec<String> = Vec::new();
         for image in images {

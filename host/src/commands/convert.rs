@@ -1,5 +1,6 @@
 //! `sigwarden convert`
 
+use super::input::read;
 use super::text::escaped;
 use super::{Outcome, PolicyArguments};
 use clap::Args;
@@ -7,9 +8,8 @@ use sigwarden_host::convert::{ConvertError, CustomKind, Manifest, Note, Options,
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host, Settings};
 use std::fmt::Display;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Converts policies of Kyverno or verify-image-signatures into policies for this module
@@ -83,10 +83,4 @@ fn notes(notes: &[Note]) {
 
 fn say(label: &str, text: &impl Display) {
     eprintln!("sigwarden: {label}: {}", text.to_string().chars().map(escaped).collect::<String>());
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let read =
-        if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-    read.map_err(|error| format!("cannot read {}: {error}", path.display()))
 }

@@ -4,6 +4,7 @@ pub(crate) mod annotate;
 pub(crate) mod check;
 pub(crate) mod convert;
 pub(crate) mod examples;
+mod input;
 pub(crate) mod run;
 mod text;
 pub(crate) mod validate_settings;
@@ -53,6 +54,11 @@ impl PolicyArguments {
 /// Settings that the policy refuses, in kwctl's words.
 fn invalid(answer: SettingsAnswer) -> Box<dyn Error> {
     format!("Provided settings are not valid: {}", answer.message.unwrap_or_default()).into()
+}
+
+/// What is worth knowing beside the answer.
+fn note(text: &str) {
+    eprintln!("sigwarden: note: {}", text.chars().map(text::escaped).collect::<String>());
 }
 
 /// Ends a run; the policy's log is worth seeing whatever came out.

@@ -1,5 +1,6 @@
 //! `sigwarden run`
 
+use super::input::{read, read_once};
 use super::text::{line, verdict};
 use super::{Outcome, PolicyArguments, finish, invalid};
 use clap::{Args, ValueEnum};
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
     /// The AdmissionRequest or AdmissionReview, JSON; `-` for standard input
     #[arg(long, short, value_name = "FILE")]
     request: PathBuf,
-    /// The settings, YAML or JSON
+    /// The settings, YAML or JSON; `-` for standard input
     #[arg(long, short, value_name = "FILE")]
     settings: PathBuf,
     /// Answer host calls from this recording instead of from registries
@@ -58,8 +59,9 @@ enum Format {
 
 pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> Outcome {
     let grants = Grants::new(&arguments.allowed_host_capabilities)?;
+    read_once([arguments.request.as_path(), arguments.settings.as_path()])?;
     let request = Request::load(&arguments.request)?;
-    let settings = Settings::load(&arguments.settings)?;
+    let settings = Settings::from_yaml(&read(&arguments.settings)?)?;
     let policy = arguments.policy.load()?;
     let host = Host::new(grants, arguments.backend()?);
     let answer = policy.validate_settings(&settings, &host);
