@@ -59,6 +59,14 @@ fn the_dialect_and_the_top_level() {
         &Problem::WholeObject { kind: "ClusterPolicy".to_owned() },
         "this is a whole ClusterPolicy; convert it with `sigwarden convert`, or write the `verifyImages` list of its rule alone",
     );
+    for kind in ["ClusterAdmissionPolicy", "AdmissionPolicy"] {
+        refused_in_words(
+            &json!({"apiVersion": "policies.kubewarden.io/v1", "kind": kind, "spec": {"settings": good()}}),
+            "settings",
+            &Problem::WholeObject { kind: kind.to_owned() },
+            &format!("this is a whole {kind}; the settings are what stands under `spec.settings`"),
+        );
+    }
     // Both dialects at once are no way round one of them.
     let mut both = good();
     both.as_object_mut().unwrap().insert("signatures".to_owned(), json!([]));

@@ -235,10 +235,7 @@ pub enum Problem {
         known: Vec<&'static str>,
     },
     /// A whole Kubernetes object where the settings belong.
-    #[error(
-        "this is a whole {}; convert it with `sigwarden convert`, or write the `verifyImages` list of its rule alone",
-        Shown(kind)
-    )]
+    #[error("this is a whole {}; {}", Shown(kind), instead_of(kind))]
     WholeObject {
         /// Its kind.
         kind: String,
@@ -311,6 +308,13 @@ impl Display for Found {
             Self::List => "a list",
             Self::Mapping => "a mapping",
         })
+    }
+}
+
+fn instead_of(kind: &str) -> &'static str {
+    match kind {
+        "ClusterAdmissionPolicy" | "AdmissionPolicy" => "the settings are what stands under `spec.settings`",
+        _ => "convert it with `sigwarden convert`, or write the `verifyImages` list of its rule alone",
     }
 }
 
