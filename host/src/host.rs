@@ -88,6 +88,14 @@ impl BackendError {
         &self.message
     }
 
+    /// Why, as far as the first line does not say it: the causes, the outermost first.
+    #[must_use]
+    pub fn cause(&self) -> Option<String> {
+        let causes = self.causes.iter().filter(|cause| !self.message.contains(cause.as_str()));
+        let causes: Vec<&str> = causes.map(String::as_str).collect();
+        (!causes.is_empty()).then(|| causes.join(": "))
+    }
+
     /// The text the guest gets after `Callback evaluation failure: `: the layout of anyhow's `Debug`, which is
     /// what the real host sends.
     fn report(&self) -> String {
@@ -291,6 +299,8 @@ mod tests {
             "Callback evaluation failure: outer\n\nCaused by:\n    0: inner\n       second line\n    1: an error occurred when formatting an argument"
         );
         let one = BackendError::chain(&Inner2(std::fmt::Error));
+        assert_eq!(one.cause().unwrap(), "an error occurred when formatting an argument");
+        assert_eq!(BackendError::new("no cause").cause(), None);
         assert_eq!(
             one.report(),
             "inner\nsecond line\n\nCaused by:\n    an error occurred when formatting an argument"

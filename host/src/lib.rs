@@ -27,6 +27,7 @@ pub mod images;
 pub mod manifest;
 pub mod metadata;
 pub mod module;
+pub mod objects;
 pub mod registry;
 pub mod response;
 pub mod session;

@@ -4,7 +4,8 @@
 //! of one request is there for the next, and an interrupted instance is never used again.
 
 use crate::admission::Request;
-use crate::host::Host;
+use crate::capability::Grants;
+use crate::host::{Host, NoBackend};
 use crate::response::{Evaluation, SettingsAnswer};
 use crate::settings::Settings;
 use serde_json::json;
@@ -131,6 +132,29 @@ impl Policy {
             .unwrap_or_else(|error| Evaluation::internal_error(request, &error.to_string()))
     }
 
+    /// What is legal in valid settings and has no effect, or a wider one than it seems. The policy says it in the log of
+    /// each evaluation, so it is asked about a Pod that goes: nothing is decided, and no registry is asked.
+    #[must_use]
+    pub fn settings_notes(&self, settings: &Settings) -> Vec<String> {
+        let host = Host::new(Grants::default(), NoBackend);
+        let Ok(request) = Request::from_value(json!({
+            "uid": "sigwarden-notes", "operation": "DELETE", "name": "notes", "namespace": "default",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "userInfo": {"username": "sigwarden-notes"},
+            "oldObject": {
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "notes", "namespace": "default"},
+                "spec": {"containers": [{"name": "notes", "image": "notes"}]},
+            },
+        })) else {
+            return Vec::new();
+        };
+        let _ = self.evaluate(&request, settings, &host);
+        let notes =
+            host.logs().into_iter().filter_map(|event| event.get("settings_notes")?.as_array().cloned());
+        notes.flatten().filter_map(|note| note.as_str().map(str::to_owned)).collect()
+    }
+
     /// Calls one operation of a fresh instance of the guest.
     ///
     /// # Errors
@@ -168,8 +192,7 @@ fn tick(engine: &EngineWeak) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capability::Grants;
-    use crate::host::{Backend, BackendError, NoBackend};
+    use crate::host::{Backend, BackendError};
     use crate::{HostCall, response::Status};
 
     /// A guest that answers every operation with its constant.

@@ -91,8 +91,10 @@ impl Bench {
     /// `HOST` stands for the registry.
     fn run(&self, arguments: &str, input: &str) -> Output {
         let arguments = arguments.replace("HOST", &self.registry.address);
+        let settings = if arguments.contains("--settings") { "" } else { "--settings settings.json" };
         let mut command = Command::new(env!("CARGO_BIN_EXE_sigwarden"))
-            .args(["check", "--settings", "settings.json"])
+            .arg("check")
+            .args(settings.split_whitespace())
             .args(["--insecure-registry", &self.registry.address, "--policy"])
             .arg(module())
             .args(arguments.split_whitespace())
@@ -216,6 +218,103 @@ fn what_no_rule_names_is_counted_and_may_be_rejected() {
     assert!(bench.registry.asked().is_empty(), "nothing is asked about it");
     bench.settings("acme/*", "deny");
     assert_eq!(bench.run("HOST/other/tool:1", "").status.code(), Some(1));
+}
+
+#[test]
+fn an_image_may_be_called_as_it_likes() {
+    let bench = Bench::new("check-names");
+    let list = "HOST/acme/signed:1   # a comment\nHOST/acme/x\u{202e}\u{9b}:1\n";
+    let output = bench.run("--images-from -", list);
+    assert_eq!(bench.text(&output.stderr), "");
+    assert_eq!(
+        bench.text(&output.stdout),
+        format!(
+            "accepted HOST/acme/signed:1\n  digest   {}\n  rule     release\n\
+             rejected HOST/acme/x\\u{{202e}}\\u{{9b}}:1\n  reason   spec.containers[0] HOST/acme/x\\u{{202e}}\\u{{9b}}:1: the image reference is malformed in its name\n\
+             2 images: 1 accepted, 1 rejected, 0 not decided\n",
+            digest("signed")
+        )
+    );
+    let output = bench.run("--images-from - -o json", list);
+    let json = bench.text(&output.stdout);
+    assert!(json.is_ascii(), "{json}");
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["images"][1]["image"], "HOST/acme/x\u{202e}\u{9b}:1");
+}
+
+#[test]
+fn keys_of_the_cluster_come_from_a_file() {
+    let bench = Bench::new("check-objects");
+    let keys =
+        json!({"secret": {"name": "cosign-public", "namespace": "platform"}, "rekor": {"ignoreTlog": true}});
+    let rule = json!({
+        "name": "release",
+        "imageReferences": [format!("{}/acme/*", bench.registry.address)],
+        "attestors": [{"entries": [{"keys": keys}]}],
+    });
+    let policy = json!({
+        "apiVersion": "policies.kubewarden.io/v1", "kind": "ClusterAdmissionPolicy", "metadata": {"name": "acme"},
+        "spec": {"settings": {"verifyImages": [rule], "unmatchedImages": "deny"}},
+    });
+    let write = |name: &str, text: &Value| fs::write(bench.directory.join(name), text.to_string()).unwrap();
+    write("policy.json", &policy);
+    for (file, key) in [("release.json", "release"), ("stranger.json", "stranger")] {
+        let metadata = json!({"name": "cosign-public", "namespace": "platform"});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"cosign.pub": Key::new(key).pem()}});
+        write(file, &json!({"apiVersion": "v1", "kind": "List", "items": [secret]}));
+    }
+    let run = |arguments: &str| {
+        let output = bench.run(&format!("--settings policy.json {arguments} HOST/acme/signed:1"), "");
+        assert_eq!(
+            bench.text(&output.stderr),
+            "sigwarden: note: the settings of ClusterAdmissionPolicy/acme\n"
+        );
+        (output.status.code(), bench.text(&output.stdout))
+    };
+    let (code, stdout) = run("--objects release.json");
+    assert_eq!((code, stdout.lines().next()), (Some(0), Some("accepted HOST/acme/signed:1")));
+    let (code, stdout) = run("--objects stranger.json");
+    assert_eq!((code, stdout.lines().next()), (Some(1), Some("rejected HOST/acme/signed:1")));
+    let (code, stdout) = run("");
+    assert_eq!(code, Some(3));
+    assert!(
+        stdout.contains(
+            "rule \"release\": Secret platform/cosign-public cannot be read (Host error: Callback evaluation failure: no cluster is asked here; give it by --objects FILE, as kubectl get --output yaml prints it); "
+        ),
+        "{stdout}"
+    );
+    let output = bench.run("--objects settings.json HOST/acme/signed:1", "");
+    assert_eq!(
+        bench.text(&output.stderr),
+        "sigwarden: settings.json: there is no Secret and no ConfigMap in it\n"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn what_the_policy_notes_of_settings_is_shown() {
+    let bench = Bench::new("check-notes");
+    let text = fs::read_to_string(bench.directory.join("settings.json")).unwrap();
+    let noted =
+        text.replace("\"name\":\"release\"", "\"name\":\"release\",\"required\":false,\"useCache\":true");
+    assert_ne!(noted, text);
+    fs::write(bench.directory.join("settings.json"), noted).unwrap();
+    let notes = "sigwarden: note: verifyImages[0].required: has no effect; a rule is always required of the images it binds\n\
+                 sigwarden: note: verifyImages[0].useCache: has no effect; nothing is cached between requests\n";
+    let output = bench.run("HOST/other/tool:1", "");
+    assert_eq!(bench.text(&output.stderr), notes);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(bench.registry.asked().is_empty());
+    let output = Command::new(env!("CARGO_BIN_EXE_sigwarden"))
+        .args(["validate-settings", "--settings", "settings.json", "--policy"])
+        .arg(module())
+        .current_dir(&bench.directory)
+        .output()
+        .unwrap();
+    assert_eq!(
+        (bench.text(&output.stdout).as_str(), bench.text(&output.stderr).as_str()),
+        ("valid\n", notes)
+    );
 }
 
 #[test]

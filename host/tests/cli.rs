@@ -203,6 +203,33 @@ fn refused_settings_fail_the_command() {
 }
 
 #[test]
+fn a_command_that_cannot_work_says_what_would() {
+    let bench = Bench::new("advice", &json!({"valid": true})).unwrap();
+    for (arguments, code, words) in [
+        (
+            "validate-settings -s settings.yml",
+            2,
+            "sigwarden: cannot read policy.wasm: No such file or directory (os error 2); build it with `make policy.wasm`, or name it with `--policy FILE`\n",
+        ),
+        (
+            "check -s settings.yml --policy policy.wat --insecure-registry http://r.io r.io/a",
+            2,
+            "error: invalid value 'http://r.io' for '--insecure-registry <HOST[:PORT]>': allowed: HOST or HOST:PORT, as it stands in the names of images, without `http://` or path\n",
+        ),
+        (
+            "run -s - -r - --policy policy.wat",
+            1,
+            "sigwarden: `-` stands for standard input, which can be read once; give the other as a file\n",
+        ),
+    ] {
+        let output = bench.sigwarden(arguments, "127.0.0.1:1").unwrap();
+        let stderr = text(&output.stderr);
+        assert!(stderr.starts_with(words), "{arguments}: {stderr}");
+        assert_eq!(output.status.code(), Some(code), "{arguments}");
+    }
+}
+
+#[test]
 fn good_settings_are_said_to_be() {
     let bench = Bench::new("valid", &json!({"valid": true})).unwrap();
     for (settings, input) in [("settings.yml", ""), ("-", "a: b\n")] {
@@ -288,12 +315,18 @@ fn an_image_is_checked_by_the_first_of_a_pair_or_by_the_policy_that_is_named() {
     bench.file("pair.yml", PAIR).unwrap();
     bench.file("three.yml", &(PAIR.to_owned() + THIRD)).unwrap();
     let check = |arguments: &str| {
-        let arguments = format!("check --policy policy.wat {arguments} r.io/a");
+        let arguments = format!(
+            "check --policy policy.wat {arguments} --insecure-registry registry.example.com r.io/a r.io/b"
+        );
         let output = bench.sigwarden_reads(&arguments, "127.0.0.1:1", PAIR).unwrap();
         (output.status.code(), text(&output.stderr))
     };
-    let used =
-        |name: &str| (Some(0), format!("sigwarden: note: the settings of ClusterAdmissionPolicy/{name}\n"));
+    // This policy asks the same of each image, by a proxy that is not there: why there is no answer is told once.
+    let used = |name: &str| {
+        let cause = "client error (Connect): tcp connect error: Connection refused (os error 111)";
+        let settings = format!("sigwarden: note: the settings of ClusterAdmissionPolicy/{name}\n");
+        (Some(0), format!("{settings}sigwarden: note: registry.example.com: {cause}\n"))
+    };
     assert_eq!(check("--settings pair.yml"), used("acme-pin"));
     assert_eq!(check("--settings -"), used("acme-pin"));
     assert_eq!(check("--settings three.yml --policy-name acme-verify"), used("acme-verify"));

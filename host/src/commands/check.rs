@@ -1,13 +1,14 @@
 //! `sigwarden check`
 
 use super::input::{SettingsArguments, read, read_once};
-use super::text::{escaped, line};
-use super::{PolicyArguments, note};
+use super::text::{ascii, escaped, line, name};
+use super::{PolicyArguments, note, settings_notes};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sigwarden_host::check::{Because, Checked, Checker, Verdict, listed};
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::manifest::PolicySettings;
+use sigwarden_host::objects::{Objects, WithObjects};
 use sigwarden_host::{Grants, Host, Registry};
 use std::env;
 use std::error::Error;
@@ -16,6 +17,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Decides on images as the cluster would, each in a Pod of its own
+///
+/// Registries are asked with the credentials of Docker's configuration ($DOCKER_CONFIG or ~/.docker), through the proxies of
+/// the environment (HTTPS_PROXY, NO_PROXY), and trusted by the system's certificate authorities, or those of SSL_CERT_FILE.
 ///
 /// The exit code is 0 if all are accepted, 1 if some are rejected, 3 if none is rejected but some could not be decided,
 /// and 2 if nothing was decided: wrong arguments, or settings that the policy refuses.
@@ -28,14 +32,17 @@ pub(crate) struct Arguments {
     images: Vec<String>,
     #[command(flatten)]
     settings: SettingsArguments,
-    /// More images, one on a line; `-` for standard input
+    /// More images, separated by spaces or lines; what follows `#` is a comment; `-` for standard input
     #[arg(long, value_name = "FILE")]
     images_from: Option<PathBuf>,
+    /// Secrets and ConfigMaps with keys, which are asked of the cluster there: as `kubectl get --output yaml` prints them
+    #[arg(long, value_name = "FILE")]
+    objects: Option<PathBuf>,
     /// The namespace of the Pods
     #[arg(long, value_name = "NAME", default_value = "default")]
     namespace: String,
     /// Use http for this registry; repeatable
-    #[arg(long, value_name = "HOST[:PORT]")]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = super::insecure_registry)]
     insecure_registry: Vec<String>,
     /// How to print the verdicts
     #[arg(long, short, default_value = "text")]
@@ -81,7 +88,8 @@ pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
 }
 
 fn run(arguments: &Arguments, out: &mut impl Write) -> Result<u8, Box<dyn Error>> {
-    let files = [Some(&arguments.settings.settings), arguments.images_from.as_ref()];
+    let Arguments { images_from, objects, .. } = arguments;
+    let files = [Some(&arguments.settings.settings), images_from.as_ref(), objects.as_ref()];
     read_once(files.into_iter().flatten().map(PathBuf::as_path))?;
     let images = arguments.all_images()?;
     if images.is_empty() {
@@ -97,20 +105,21 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<u8, Box<dyn Error>
     if !answer.valid {
         return Err(super::invalid(answer));
     }
+    settings_notes(&policy, &settings);
     let registry = Registry::new(arguments.insecure_registry.iter().cloned())?;
-    let checker = Checker::new(&policy, settings, registry);
-    let colours = colours(io::stdout().is_terminal());
-    let progress = io::stderr().is_terminal();
+    let checker = Checker::new(&policy, settings, WithObjects::new(registry, arguments.objects()?));
+    let colours = may_command(io::stdout().is_terminal());
+    let progress = may_command(io::stderr().is_terminal());
     let mut found = Vec::new();
     for (number, image) in (1_usize..).zip(&images) {
         if progress {
-            let image: String = image.chars().map(escaped).collect();
-            eprint!("\r\x1b[K{number} of {}: {image}\r", images.len());
+            eprint!("\r\x1b[K{number} of {}: {}\r", images.len(), name(image));
         }
         let checked = checker.check(image, &arguments.namespace)?;
         if progress {
             eprint!("\r\x1b[K");
         }
+        checker.causes().iter().for_each(|cause| note(cause));
         if arguments.output == Format::Text {
             print(&checked, colours, out)?;
         }
@@ -119,7 +128,8 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<u8, Box<dyn Error>
     let summary = Summary::of(&found);
     match arguments.output {
         Format::Json => {
-            writeln!(out, "{}", serde_json::to_string(&Report { images: &found, summary: &summary })?)?
+            let report = serde_json::to_string(&Report { images: &found, summary: &summary })?;
+            writeln!(out, "{}", ascii(&report))?;
         }
         Format::Text => writeln!(out, "{}", summary.text())?,
     }
@@ -140,6 +150,12 @@ impl Arguments {
             }
         }
         Ok(unique)
+    }
+
+    /// What stands for the cluster.
+    fn objects(&self) -> Result<Objects, String> {
+        let Some(path) = &self.objects else { return Ok(Objects::default()) };
+        Objects::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
     }
 }
 
@@ -179,8 +195,8 @@ impl Summary {
     }
 }
 
-/// On a terminal, unless it or the person wants none: <https://no-color.org>.
-fn colours(terminal: bool) -> bool {
+/// Colours and other commands are for a terminal, unless it or the person wants none: <https://no-color.org>.
+fn may_command(terminal: bool) -> bool {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
 }
@@ -191,7 +207,7 @@ fn print(checked: &Checked, colours: bool, out: &mut impl Write) -> io::Result<(
         Verdict::Rejected => ("rejected", "31"),
         Verdict::Undecided => ("not decided", "33"),
     };
-    let image: String = checked.image.chars().map(escaped).collect();
+    let image = name(&checked.image);
     if colours {
         writeln!(out, "\x1b[{colour}m{word}\x1b[0m {image}")?;
     } else {
@@ -225,7 +241,7 @@ mod tests {
     use super::*;
 
     fn checked(verdict: Verdict, because: Option<Because>) -> Checked {
-        let (image, reason) = ("r.io/\u{1b}[31mapp".to_owned(), Some("no\u{7}".to_owned()));
+        let (image, reason) = ("r.io/\u{1b}[31m\u{202e}app".to_owned(), Some("no\u{7}".to_owned()));
         Checked { image, verdict, because, digest: None, rules: Vec::new(), reason, warnings: Vec::new() }
     }
 
@@ -249,9 +265,9 @@ mod tests {
             print(&checked(Verdict::Rejected, None), colours, &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
-        let rest = "r.io/\\u{1b}[31mapp\n  reason   no\\u{7}\n";
+        let rest = "r.io/\\u{1b}[31m\\u{202e}app\n  reason   no\\u{7}\n";
         assert_eq!(show(false), format!("rejected {rest}"));
         assert_eq!(show(true), format!("\x1b[31mrejected\x1b[0m {rest}"));
-        assert!(!colours(false));
+        assert!(!may_command(false));
     }
 }

@@ -12,8 +12,9 @@ pub(crate) mod validate_settings;
 use clap::Args;
 use sigwarden_host::module::{DEFAULT_TIMEOUT, ModuleError};
 use sigwarden_host::response::SettingsAnswer;
-use sigwarden_host::{Host, Policy};
+use sigwarden_host::{Host, Policy, Settings};
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,20 +36,39 @@ pub(crate) struct PolicyArguments {
 }
 
 impl PolicyArguments {
-    fn load(&self) -> Result<Policy, ModuleError> {
+    fn load(&self) -> Result<Policy, String> {
         self.load_with(DEFAULT_TIMEOUT.as_secs())
     }
 
     /// The policy, with as many seconds for a call where nothing else is said.
-    fn load_with(&self, seconds: u64) -> Result<Policy, ModuleError> {
+    fn load_with(&self, seconds: u64) -> Result<Policy, String> {
         let seconds = self.timeout_seconds.unwrap_or(seconds);
-        Policy::load(&self.policy, (seconds > 0).then(|| Duration::from_secs(seconds)))
+        Policy::load(&self.policy, (seconds > 0).then(|| Duration::from_secs(seconds))).map_err(|error| {
+            let advice = match &error {
+                ModuleError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+                    "; build it with `make policy.wasm`, or name it with `--policy FILE`"
+                }
+                _ => "",
+            };
+            format!("{error}{advice}")
+        })
     }
 
     /// How the policy is called in messages, as kwctl does it.
     fn name(&self) -> String {
         self.policy.display().to_string()
     }
+}
+
+/// A registry to speak http with: it is compared with the names in images, which have no scheme and no path.
+fn insecure_registry(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains('/') {
+        return Err(
+            "allowed: HOST or HOST:PORT, as it stands in the names of images, without `http://` or path"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// Settings that the policy refuses, in kwctl's words.
@@ -59,6 +79,11 @@ fn invalid(answer: SettingsAnswer) -> Box<dyn Error> {
 /// What is worth knowing beside the answer.
 fn note(text: &str) {
     eprintln!("sigwarden: note: {}", text.chars().map(text::escaped).collect::<String>());
+}
+
+/// What the policy says of settings that it takes: on standard error, because it is no refusal.
+fn settings_notes(policy: &Policy, settings: &Settings) {
+    policy.settings_notes(settings).iter().for_each(|text| note(text));
 }
 
 /// Ends a run; the policy's log is worth seeing whatever came out.

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Use http for this registry; repeatable
-    #[arg(long, value_name = "HOST[:PORT]")]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = super::insecure_registry)]
     insecure_registry: Vec<String>,
     /// Grant this host capability; repeatable
     #[arg(long, value_name = "PATTERN", default_value = "*")]

@@ -2,7 +2,7 @@
 
 use super::input::SettingsArguments;
 use super::text::escaped;
-use super::{PolicyArguments, finish, invalid, note};
+use super::{PolicyArguments, finish, invalid, note, settings_notes};
 use clap::Args;
 use sigwarden_host::host::NoBackend;
 use sigwarden_host::{Grants, Host};
@@ -45,6 +45,7 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Box<dyn 
         let answer = module.validate_settings(&policy.settings, &host);
         finish(&host)?;
         if answer.valid {
+            settings_notes(&module, &policy.settings);
             // A policy may say something about valid settings too.
             messages.extend(answer.message);
         } else {
