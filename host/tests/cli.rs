@@ -217,6 +217,16 @@ fn a_command_that_cannot_work_says_what_would() {
             "error: invalid value 'http://r.io' for '--insecure-registry <HOST[:PORT]>': allowed: HOST or HOST:PORT, as it stands in the names of images, without `http://` or path\n",
         ),
         (
+            "convert --module ghcr.io/acme/sigwarden:v1 --policy policy.wat",
+            2,
+            "error: invalid value 'ghcr.io/acme/sigwarden:v1' for '--module <URI>': allowed: a URI that begins with registry://, https://, http://, file://\n",
+        ),
+        (
+            "convert --module registry:// --policy policy.wat",
+            2,
+            "error: invalid value 'registry://' for '--module <URI>': allowed: a URI that begins with",
+        ),
+        (
             "run -s - -r - --policy policy.wat",
             1,
             "sigwarden: `-` stands for standard input, which can be read once; give the other as a file\n",

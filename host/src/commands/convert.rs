@@ -2,11 +2,13 @@
 
 use super::input::read;
 use super::text::escaped;
-use super::{Outcome, PolicyArguments};
+use super::{Outcome, PolicyArguments, note};
 use clap::Args;
 use sigwarden_host::convert::{ConvertError, CustomKind, Manifest, Note, Options, convert};
 use sigwarden_host::host::NoBackend;
-use sigwarden_host::{Grants, Host, Settings};
+use sigwarden_host::{Grants, Host, Policy, Settings};
+use std::collections::BTreeSet;
+use std::error::Error;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,8 +26,8 @@ pub(crate) struct Arguments {
     /// AdmissionPolicy: YAML or JSON, any number of them in a file; `-` for standard input
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
-    /// Where the policy-server gets the module from
-    #[arg(long, value_name = "URI", default_value = MODULE)]
+    /// Where the policy-server gets the module from: what `make push` printed, behind `registry://`
+    #[arg(long, value_name = "URI", default_value = MODULE, value_parser = module_uri)]
     module: String,
     /// The PolicyServer to run on
     #[arg(long, value_name = "NAME")]
@@ -39,6 +41,17 @@ pub(crate) struct Arguments {
 }
 
 const MODULE: &str = concat!("registry://ghcr.io/sigwarden/sigwarden:v", env!("CARGO_PKG_VERSION"));
+
+/// What a policy-server can load a module from.
+const SCHEMES: [&str; 4] = ["registry://", "https://", "http://", "file://"];
+
+/// Whatever else stands there is taken for something, by one version of Kubewarden or another.
+fn module_uri(text: &str) -> Result<String, String> {
+    if SCHEMES.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty())) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("allowed: a URI that begins with {}", SCHEMES.join(", ")))
+}
 
 pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> Outcome {
     let texts = arguments.files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
@@ -58,6 +71,7 @@ pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> Outcome {
     match convert(&texts.join("\n---\n"), &options, &mut validate) {
         Ok(conversion) => {
             notes(&conversion.notes);
+            notes_on_settings(&policy, &conversion.manifests)?;
             let documents = conversion.manifests.iter().map(Manifest::to_yaml);
             let documents = documents.collect::<Result<Vec<_>, _>>()?;
             write!(out, "{}", documents.join("---\n"))?;
@@ -75,6 +89,22 @@ pub(crate) fn execute(arguments: &Arguments, out: &mut impl Write) -> Outcome {
         }
         Err(error @ ConvertError::Unreadable(_)) => Err(error.into()),
     }
+}
+
+/// What the policy notes of the settings that are written; of a pair once.
+fn notes_on_settings(policy: &Policy, manifests: &[Manifest]) -> Result<(), Box<dyn Error>> {
+    let mut said = BTreeSet::new();
+    for manifest in manifests {
+        let settings = Settings::from_yaml(&serde_norway::to_string(manifest.settings())?)?;
+        let name = manifest.name();
+        let pair = name.strip_suffix("-verify").unwrap_or(name);
+        for text in policy.settings_notes(&settings) {
+            if said.insert((pair.to_owned(), text.clone())) {
+                note(&format!("{name}: settings.{text}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn notes(notes: &[Note]) {

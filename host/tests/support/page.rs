@@ -89,7 +89,7 @@ pub(crate) fn module() -> PathBuf {
 }
 
 /// Runs a command of ours in a directory; every registry is the one at that address. Gives what it prints, and what
-/// it wrote to a file.
+/// it wrote to a file, which is there afterwards.
 pub(crate) fn run(directory: &Path, command: &str, registry: &str) -> (String, String) {
     let (command, written) = command.split_once(" > ").unwrap_or((command, ""));
     let arguments = command.strip_prefix("sigwarden ").unwrap_or_else(|| panic!("not ours: {command}"));
@@ -108,5 +108,9 @@ pub(crate) fn run(directory: &Path, command: &str, registry: &str) -> (String, S
         .output()
         .unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    if written.is_empty() { (stderr + &stdout, String::new()) } else { (stderr, stdout) }
+    if written.is_empty() {
+        return (stderr + &stdout, String::new());
+    }
+    std::fs::write(directory.join(written), &stdout).unwrap();
+    (stderr, stdout)
 }
