@@ -31,6 +31,6 @@ cosign verify $reference \\
   --certificate-identity https://github.com/${GITHUB_REPOSITORY:-sigwarden/sigwarden}/.github/workflows/release.yml@refs/tags/$tag
 \`\`\`
 
-\`policy.wasm\` below is the same module, \`policy-sbom.cdx.json\` its bill of materials; \`cosign verify-blob --bundle\` checks
-each against its \`.sigstore.json\`.
+\`policy.wasm\` below is the same module, \`policy-sbom.cdx.json\` its bill of materials, \`sigwarden-linux-x86_64\` the program
+that asks it about images and settings; \`cosign verify-blob --bundle\` checks each against its \`.sigstore.json\`.
 NOTES

@@ -79,6 +79,7 @@ ln -s "$REPO"/{hack,target,examples,Cargo.toml,policy-metadata.yml,artifacthub-p
 sed 's/^## \[Unreleased\]$/## [0.1.0] - 2026-01-01/' "$REPO/CHANGELOG.md" >"$WORK/clone/CHANGELOG.md"
 cp "$REPO/annotated-policy.wasm" "$WORK/clone"
 cp "$REPO/annotated-policy.wasm" "$WORK/clone/dist/policy.wasm"
+cp "$SIGWARDEN" "$WORK/clone/dist/sigwarden-linux-x86_64"
 # In place of what cargo-cyclonedx writes.
 echo '{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1}' >"$WORK/clone/dist/policy-sbom.cdx.json"
 have kwctl || tool kwctl <<<"[ \"\$1\" = pull ] && cp annotated-policy.wasm pulled.wasm"
@@ -91,6 +92,7 @@ export REFERENCE
 check "  what is signed is named by its digest" "$REFERENCE" "ghcr.io/sigwarden/sigwarden@sha256:????????????????????????????????????????????????????????????????"
 check "before it is signed: the policy" "$(judged release.yml)" "rejected *: no signature this policy can read*"
 check "sign" "$(run_step Sign)" "0 *"
+check "  the program as well" "$(ls "$WORK/clone/dist/sigwarden-linux-x86_64.sigstore.json")" "*.sigstore.json"
 check "look at what was published" "$(run_step "Ask the registry for what was published")" "0*"
 check "the policy: signed by the release workflow, with its bill of materials" "$(judged release.yml)" "accepted $REFERENCE *"
 check "the policy: another workflow would not do" "$(judged ci.yml)" \
