@@ -318,6 +318,30 @@ fn what_the_policy_notes_of_settings_is_shown() {
 }
 
 #[test]
+fn what_the_policy_notes_of_converted_settings_is_shown_once_for_a_pair() {
+    let bench = Bench::new("check-converted");
+    let keys = json!({"publicKeys": Key::new("release").pem(), "rekor": {"ignoreTlog": true}});
+    let item = json!({"imageReferences": ["r.io/acme/*"], "attestors": [{"entries": [{"keys": keys}]}], "useCache": true});
+    let rule = json!({"name": "release", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]}, "verifyImages": [item]});
+    let policy = json!({
+        "apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "acme"},
+        "spec": {"validationFailureAction": "Enforce", "rules": [rule]},
+    });
+    fs::write(bench.directory.join("kyverno.json"), policy.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sigwarden"))
+        .args(["convert", "kyverno.json", "--policy"])
+        .arg(module())
+        .current_dir(&bench.directory)
+        .output()
+        .unwrap();
+    assert_eq!(
+        bench.text(&output.stderr),
+        "sigwarden: note: acme: settings.verifyImages[0].useCache: has no effect; nothing is cached between requests\n"
+    );
+    assert_eq!(bench.text(&output.stdout).matches("kind: ClusterAdmissionPolicy\n").count(), 2);
+}
+
+#[test]
 fn what_is_no_question_has_a_code_of_its_own() {
     let bench = Bench::new("check-usage");
     for (arguments, input, words) in [

@@ -1,5 +1,7 @@
 //! The live backend against a registry of a few lines.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails ends its test")]
+
 #[path = "support/digest.rs"]
 mod digest;
 #[path = "support/server.rs"]

@@ -44,11 +44,12 @@ impl PolicyArguments {
     fn load_with(&self, seconds: u64) -> Result<Policy, String> {
         let seconds = self.timeout_seconds.unwrap_or(seconds);
         Policy::load(&self.policy, (seconds > 0).then(|| Duration::from_secs(seconds))).map_err(|error| {
-            let advice = match &error {
-                ModuleError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
-                    "; build it with `make policy.wasm`, or name it with `--policy FILE`"
-                }
-                _ => "",
+            let missing =
+                matches!(&error, ModuleError::Read { source, .. } if source.kind() == ErrorKind::NotFound);
+            let advice = if missing {
+                "; build it with `make policy.wasm`, or name it with `--policy FILE`"
+            } else {
+                ""
             };
             format!("{error}{advice}")
         })
