@@ -226,11 +226,21 @@ fn scopes_that_contradict_themselves_are_left_out() {
 #[test]
 fn a_note_says_where_kube_system_is_not_left_out() {
     const NOTE: &str = "ClusterPolicy/scope: spec.rules[0].match: `kube-system` is not left out, as it is by Kyverno's own configuration; if that is not meant, write --exclude-namespace kube-system";
-    let said = |text: &str, options: &Options| {
-        let conversion = run(converted::policy(), text, options).unwrap();
+    let said_of = |images: &str, text: &str, options: &Options| {
+        let text = text.replace("ghcr.io/acme/*", &format!("'{images}'"));
+        let conversion = run(converted::policy(), &text, options).unwrap();
         conversion.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
+    let said = |text: &str, options: &Options| said_of("*", text, options);
     let pods = |more: &str| format!("match: {{any: [{{resources: {{kinds: [Pod]{more}}}}}]}}");
+    // Images of the cluster itself may be among those of a registry, and not among one's own.
+    let text = cluster_policy(ENFORCE, &pods(""));
+    for images in ["*", "registry.k8s.io/*", "docker.io*", "*/acme/*"] {
+        assert_eq!(said_of(images, &text, &options()), [NOTE], "{images}");
+    }
+    for images in ["ghcr.io/acme/*", "ghcr.io/acme*", "ghcr.io/acme/app", "ghcr.io/acme/app:v1"] {
+        assert_eq!(said_of(images, &text, &options()), Vec::<String>::new(), "{images}");
+    }
     let exclude = |what: &str| format!("{}\nexclude: {{any: [{{resources: {{{what}}}}}]}}", pods(""));
     let namespaces = |names: &str| pods(&format!(", namespaces: [{names}]"));
     let labels = |all: &str| pods(&format!(", namespaceSelector: {{matchExpressions: [{all}]}}"));

@@ -221,9 +221,9 @@ fn the_readme_of_the_package_links_to_the_pages_of_its_version() {
     assert_eq!(show("policies/sigwarden/artifacthub-pkg.yml"), read("artifacthub-pkg.yml"));
     let readme = show("policies/sigwarden/README.md");
     let links: Vec<&str> = readme.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
-    assert!(links.contains(
-        &"https://github.com/sigwarden/sigwarden/blob/v1.2.3/docs/install.md#the-built-in-keyring"
-    ));
+    assert!(
+        links.contains(&"https://github.com/sigwarden/sigwarden/blob/v1.2.3/docs/operate.md#images-in-ci")
+    );
     assert!(links.contains(&"https://github.com/sigwarden/sigwarden/blob/v1.2.3/LICENSE"));
     assert!(links.contains(&"#cosign-3"));
     for link in links {

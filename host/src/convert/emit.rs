@@ -41,6 +41,19 @@ pub(super) struct Item {
     pub(super) verify: bool,
 }
 
+impl Item {
+    /// Whether it names all images of a registry, or of any: no organisation is written before the first wildcard.
+    pub(super) fn names_a_registry(&self) -> bool {
+        let patterns = self.fields.get("imageReferences").and_then(Value::as_sequence);
+        patterns.into_iter().flatten().filter_map(Value::as_str).any(|pattern| {
+            let literal = pattern.split_once(['*', '?']).map(|(literal, _)| literal);
+            literal.is_some_and(|literal| {
+                literal.split_once('/').is_none_or(|(_, organisation)| organisation.is_empty())
+            })
+        })
+    }
+}
+
 /// Rules with one scope and one action.
 #[derive(Debug)]
 pub(super) struct Group {

@@ -30,7 +30,7 @@ pub use kinds::CustomKind;
 pub use refusal::{Note, Problem, Refusal};
 pub use scope::{LabelOperator, Operation, Requirement};
 
-use emit::{Action, Group, Source, manifests};
+use emit::{Action, Group, Item, Source, manifests};
 use read::{Document, documents};
 use refusal::{At, Notes};
 use std::collections::BTreeSet;
@@ -177,12 +177,17 @@ fn one(
     Ok(manifests)
 }
 
-/// Kyverno leaves it out by its own configuration, and who relies on that would be locked out.
+/// Kyverno leaves it out by its own configuration, and who relies on that would be locked out: where a rule names the
+/// images of a whole registry, those of the cluster are likely among them.
 fn note_kube_system(groups: &[Group], options: &Options, notes: &mut Notes) {
     const NAME: &str = "kube-system";
     const NOTE: &str = "`kube-system` is not left out, as it is by Kyverno's own configuration; if that is not meant, write \
                         --exclude-namespace kube-system";
-    let enforced = |group: &&Group| group.action == Action::Enforce && !group.scope.leaves_out(NAME);
+    let enforced = |group: &&Group| {
+        group.action == Action::Enforce
+            && !group.scope.leaves_out(NAME)
+            && group.items.iter().any(Item::names_a_registry)
+    };
     if let Some(group) = groups.iter().find(enforced)
         && !options.exclude_namespaces.iter().any(|name| name == NAME)
     {
