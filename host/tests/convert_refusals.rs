@@ -13,6 +13,7 @@ use cluster_policy::{ENFORCE, cluster_policy, refused};
 use converted::{fill, manifests, options, run};
 use serde_json::json;
 use sigwarden_host::convert::{Conversion, ConvertError, Options};
+use std::fs;
 
 const RULE: &str = "match: {any: [{resources: {kinds: [Pod]}}]}";
 
@@ -22,6 +23,24 @@ fn converted(yaml: &str) -> Conversion {
 
 fn notes(conversion: &Conversion) -> Vec<String> {
     conversion.notes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_note_says_what_has_to_be_published_first() {
+    let said = |name: &str| {
+        let text = fs::read_to_string(converted::root().join("tests/idioms").join(name)).unwrap();
+        let conversion = run(converted::policy(), &converted::fill(&text), &options()).unwrap();
+        notes(&conversion).into_iter().filter(|note| note.contains("carriers")).collect::<Vec<_>>()
+    };
+    let note = |policy: &str, what: &str| {
+        format!(
+            "ClusterPolicy/{policy}: spec.rules[0].verifyImages[0]: its {what} are read from carriers alone; publish those \
+             first, as docs/carriers.md says, or these images are rejected"
+        )
+    };
+    assert_eq!(said("attestation-length.yaml"), [note("attestation-length", "attestations")]);
+    assert_eq!(said("sigstore-bundle.yaml"), [note("sigstore-bundle", "bundles")]);
+    assert_eq!(said("static-key.yaml"), Vec::<String>::new());
 }
 
 #[test]

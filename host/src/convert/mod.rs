@@ -170,6 +170,7 @@ fn one(
     if group.ends_with("kyverno.io") && source.namespace.is_none() {
         note_kube_system(&groups, options, notes);
     }
+    note_carriers(&groups, notes);
     let manifests = manifests(&source, &groups, options)?;
     for manifest in &manifests {
         validate(manifest.settings()).map_err(|message| settings_error(manifest, &message))?;
@@ -192,6 +193,20 @@ fn note_kube_system(groups: &[Group], options: &Options, notes: &mut Notes) {
         && !options.exclude_namespaces.iter().any(|name| name == NAME)
     {
         notes.add(&group.path, NOTE);
+    }
+}
+
+/// Kyverno fetches bundles itself, and a policy cannot: without carriers every such image is denied.
+fn note_carriers(groups: &[Group], notes: &mut Notes) {
+    const NOTE: &str = "read from carriers alone; publish those first, as docs/carriers.md says, or these images are rejected";
+    for item in groups.iter().flat_map(|group| &group.items) {
+        let has = |field: &str| item.fields.contains_key(field);
+        let is_bundle = item.fields.get("type").is_some_and(|value| value == "SigstoreBundle");
+        for (wanted, what) in [(has("attestations"), "attestations are"), (is_bundle, "bundles are")] {
+            if wanted {
+                notes.add(&item.path, format!("its {what} {NOTE}"));
+            }
+        }
     }
 }
 
