@@ -211,8 +211,10 @@ fn what_is_wider_than_it_looks_is_noted() {
         json!({"githubWorkflowRepository": "acme/app"}),
     );
     assert_eq!(notes(&keyless(&narrow)), [""; 0]);
-    let claims_nothing = with(&narrow, "additionalExtensions", json!({"githubWorkflowRepository": "*"}));
-    assert_eq!(notes(&keyless(&claims_nothing)), [anyone(&at)]);
+    for open in ["*", "*/app", "?cme/app"] {
+        let wide = with(&narrow, "additionalExtensions", json!({"githubWorkflowRepository": open}));
+        assert_eq!(notes(&keyless(&wide)), [anyone(&at)], "{open}");
+    }
     let other = json!({"issuer": "https://issuer.example.com", "subject": "https://github.com/*"});
     assert_eq!(notes(&keyless(&other)), [""; 0]);
     for fine in ["https://github.com/acme/*", "https://github.com/acme/app*", "*@example.com"] {

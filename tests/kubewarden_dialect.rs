@@ -11,8 +11,8 @@ use sigwarden::requirement::RequiredIdentity;
 use sigwarden::settings::{Problem, Settings, UnmatchedImages};
 use sigwarden::verdict::Reason;
 use sigwarden::verify::{
-    CertificateError, EvidenceTerms, IdentityPattern, KeyError, OwnCertificates, TextPattern, TrustRoot,
-    Unmet, certificates,
+    CertificateError, Claim, EvidenceTerms, IdentityPattern, KeyError, OwnCertificates, TextPattern,
+    TrustRoot, Unmet, certificates,
 };
 use sigwarden_testkit::forge::{self, manifest, payload};
 use sigwarden_testkit::objects::{pod, pod_of};
@@ -235,6 +235,16 @@ fn identity(issuer: &str, subject: TextPattern) -> RequiredIdentity {
     RequiredIdentity::Keyless(IdentityPattern { issuer, subject: vec![subject], claims: Vec::new() })
 }
 
+/// Any workflow on GitHub that ran for this repository.
+fn build_of(repository: &str) -> RequiredIdentity {
+    let claim = Claim { name: "githubWorkflowRepository", number: 5 };
+    RequiredIdentity::Keyless(IdentityPattern {
+        issuer: vec![TextPattern::Exact(GITHUB.to_owned())],
+        subject: vec![TextPattern::Wildcard("https://github.com/*/*".to_owned())],
+        claims: vec![(claim, repository.to_owned())],
+    })
+}
+
 /// Identities need a log entry and the promise of a certificate-transparency log.
 fn by_identity() -> EvidenceTerms {
     EvidenceTerms { log: true, timestamp: false, sct: true, trust: TrustRoot::public_good() }
@@ -256,8 +266,8 @@ fn identities_are_what_their_documentation_says() {
             "keyless: [{issuer: 'https://accounts.example.com', subject: release@example.com}], annotations: {env: prod}",
             identity("https://accounts.example.com", exact("release@example.com")),
         ),
-        ("githubActions: {owner: acme, repo: app}", identity(GITHUB, below("https://github.com/acme/app"))),
-        ("githubActions: {owner: acme}", identity(GITHUB, below("https://github.com/acme"))),
+        ("githubActions: {owner: acme, repo: app}", build_of("acme/app")),
+        ("githubActions: {owner: acme}", build_of("acme/*")),
         (
             "keylessPrefix: [{issuer: 'https://token.actions.githubusercontent.com', urlPrefix: 'https://github.com/acme/'}]",
             identity(GITHUB, below("https://github.com/acme")),
@@ -317,7 +327,7 @@ fn rule_14_a_prefix_ends_at_a_slash() {
     };
     let prefix = |prefix: &str| format!("keylessPrefix: [{{issuer: '{GITHUB}', url_prefix: '{prefix}'}}]");
     let prefixes = ["https://github.com/acme", "https://github.com/acme/", "https://github.com/acme//"];
-    for written in prefixes.map(prefix).into_iter().chain(["githubActions: {owner: acme}".to_owned()]) {
+    for written in prefixes.map(prefix) {
         assert!(judged(&written, &workflow("acme/app")).accepted, "{written}");
         for stranger in [
             workflow("acme-evil/app"),
@@ -331,15 +341,57 @@ fn rule_14_a_prefix_ends_at_a_slash() {
             assert!(is_shortfall(&judged(&written, &stranger)), "{written}: {stranger}");
         }
     }
-    let written = "githubActions: {owner: acme, repo: app}";
-    assert!(judged(written, &workflow("acme/app")).accepted);
-    for stranger in ["acme/app-evil", "acme/application", "acme/other"] {
-        assert!(is_shortfall(&judged(written, &workflow(stranger))), "{stranger}");
-    }
     let written = format!("keyless: [{{issuer: '{GITHUB}', subject: 'https://github.com/acme/app/x'}}]");
     assert!(judged(&written, &format!("https://github.com/acme/app/x {GITHUB}")).accepted);
     for stranger in ["https://github.com/acme/app/x/y", "https://github.com/acme/app/X"] {
         assert!(is_shortfall(&judged(&written, &format!("{stranger} {GITHUB}"))), "{stranger}");
+    }
+}
+
+/// Anybody may call a reusable workflow of acme's, and has its name as the subject then: what counts is whose build it was.
+#[test]
+fn github_actions_are_told_by_the_repository_of_the_build() {
+    let signer = |workflow: &str, issuer: &str, repository: Option<&str>| {
+        let claim = repository.map(|repository| format!(" 5={repository}"));
+        let claim = claim.unwrap_or_default();
+        format!("https://{workflow}/.github/workflows/ci.yml@refs/heads/main {issuer}{claim}")
+    };
+    let [acme, other] = ["github.com/acme/app", "github.com/other/workflows"];
+    for (written, repositories, strangers) in [
+        (
+            "githubActions: {owner: acme}",
+            ["acme/app", "acme/tools"].as_slice(),
+            ["evil/x", "acme-evil/app", "acm/app", "ACME/app", "evil/acme/app", "acme"].as_slice(),
+        ),
+        (
+            "githubActions: {owner: acme, repo: app}",
+            &["acme/app"],
+            &["evil/x", "evil/app", "acme/tools", "acme/app-evil", "acme/ap", "acme/app/x", "acme/App"],
+        ),
+    ] {
+        assert_eq!(accepted(&item(written)).warnings(), [""; 0]);
+        for workflow in [acme, other] {
+            for repository in repositories {
+                let answer = judged(written, &signer(workflow, GITHUB, Some(repository)));
+                assert!(answer.accepted, "{written}: {workflow} {repository}: {}", answer.message);
+            }
+            for stranger in strangers {
+                let answer = judged(written, &signer(workflow, GITHUB, Some(stranger)));
+                assert!(is_shortfall(&answer), "{written}: {workflow} {stranger}");
+            }
+            assert!(is_shortfall(&judged(written, &signer(workflow, GITHUB, None))), "{written}");
+        }
+        let ours = Some("acme/app");
+        for stranger in [
+            signer(acme, "https://accounts.example.com", ours),
+            signer("gitlab.com/acme/app", GITHUB, ours),
+            signer("github.com.evil.example/acme/app", GITHUB, ours),
+            format!("elsewhere {}", signer(acme, GITHUB, ours)),
+            format!("acme@github.com {GITHUB} 5=acme/app"),
+            format!("https://github.com/acme {GITHUB} 5=acme/app"),
+        ] {
+            assert!(is_shortfall(&judged(written, &stranger)), "{written}: {stranger}");
+        }
     }
 }
 

@@ -159,6 +159,7 @@ fn kubewarden() -> Vec<(&'static str, Expected)> {
         ("keyless-prefix", PAIR),
         ("from-rancher", Is(&[MonitorSigned])),
         ("github-actions", PAIR),
+        ("github-actions-of-an-owner", PAIR),
         ("certificates", PAIR),
         ("dead-spelling", Refused("spec.settings.signatures[0].github_actions", "write `githubActions`")),
         ("every-resource", Refused("spec.rules[0].resources[0]", "by name")),

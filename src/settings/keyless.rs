@@ -17,9 +17,12 @@ const CLAIMS: [Claim; 5] = [
     Claim { name: "githubWorkflowTrigger", number: 2 },
     Claim { name: "githubWorkflowSha", number: 3 },
     Claim { name: "githubWorkflowName", number: 4 },
-    Claim { name: "githubWorkflowRepository", number: 5 },
+    REPOSITORY,
     Claim { name: "githubWorkflowRef", number: 6 },
 ];
+
+/// Whose build it was: of a workflow that others may call, the subject names whoever wrote it.
+const REPOSITORY: Claim = Claim { name: "githubWorkflowRepository", number: 5 };
 
 /// Who vouches for the workflows of GitHub Actions.
 const GITHUB_ISSUER: &str = "https://token.actions.githubusercontent.com";
@@ -101,11 +104,13 @@ pub(super) fn github(node: Node<'_>) -> Result<RequiredIdentity, SettingsError> 
         let is_name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         if is_name { Ok(text) } else { Err(wrong(&node, &text, "write one name, without slash or wildcard")) }
     };
-    let mut base = format!("https://github.com/{}", name(identity.required("owner")?)?);
-    if let Some(node) = identity.get("repo") {
-        base = format!("{base}/{}", name(node)?);
-    }
-    Ok(known(GITHUB_ISSUER.to_owned(), TextPattern::Below(base)))
+    let owner = name(identity.required("owner")?)?;
+    let repo = identity.get("repo").map_or_else(|| Ok("*".to_owned()), name)?;
+    Ok(RequiredIdentity::Keyless(IdentityPattern {
+        issuer: vec![TextPattern::Exact(GITHUB_ISSUER.to_owned())],
+        subject: vec![TextPattern::Wildcard("https://github.com/*/*".to_owned())],
+        claims: vec![(REPOSITORY, format!("{owner}/{repo}"))],
+    }))
 }
 
 fn known(issuer: String, subject: TextPattern) -> RequiredIdentity {
@@ -213,9 +218,10 @@ fn checked(
 fn is_anybody_on_github(identity: &IdentityPattern) -> bool {
     identity.issuer.iter().all(|issuer| issuer.matches(GITHUB_ISSUER))
         && identity.subject.iter().all(breadth::is_any_github_owner)
-        && !identity.claims.iter().any(|(claim, repository)| {
-            claim.name == "githubWorkflowRepository" && breadth::names_an_owner(repository)
-        })
+        && !identity
+            .claims
+            .iter()
+            .any(|(claim, value)| *claim == REPOSITORY && breadth::names_an_owner(value))
 }
 
 /// Whether a branch could be called so that its workflows seem to be another's.

@@ -44,7 +44,7 @@ pub(super) static SIGNATURE: Table = Table {
         field(
             "githubActions",
             Implemented(Mapping(&GITHUB)),
-            "A workflow of an owner, or of one repository.",
+            "Any workflow, run for an owner or for one repository: what the certificate says whose build it was.",
         ),
         field(
             "certificates",
@@ -94,7 +94,7 @@ pub(super) static PREFIX: Table = Table {
 pub(super) static GITHUB: Table = Table {
     what: "`githubActions`",
     fields: &[
-        field("owner", Implemented(Text), "The owner of the repository."),
+        field("owner", Implemented(Text), "The owner of the repository that the build was for."),
         field("repo", Implemented(Text), "The repository; any of the owner's by default."),
     ],
 };

@@ -262,9 +262,14 @@ fn signers(signature: &Signature, path: &str) -> Result<Vec<Mapping>, At> {
                 return Err(At::value(format!("{path}.githubActions.{field}"), name, NAME));
             }
         }
-        let repo = repo.as_ref().map_or(String::new(), |repo| format!("{}/", escaped(repo)));
-        let below = format!("https://github[.]com/{}/{repo}.*", escaped(owner));
-        kinds.push(("githubActions", vec![keyless(GITHUB, &below)]));
+        // Whose build it was. The subject of a workflow that others may call names whoever wrote it.
+        let repository = format!("{owner}/{}", repo.as_deref().unwrap_or("*"));
+        let identity = mapping([
+            ("issuer", GITHUB.into()),
+            ("subject", "https://github.com/*/*".into()),
+            ("additionalExtensions", mapping([("githubWorkflowRepository", repository.into())])),
+        ]);
+        kinds.push(("githubActions", vec![fields([("keyless", identity)])]));
     }
     if let Some(certificates) = &signature.certificates {
         let Some(rekor) = signature.require_rekor_bundle else {

@@ -1,7 +1,7 @@
 //! Who signs for the policies of `convert/ivpol` and `convert/kubewarden`, by their names.
 
 use sigwarden_testkit::idioms::Who::{
-    Certificate, Elsewhere, Identity, Key, Logged, OtherCertificate, Workflow,
+    Certificate, Claiming, Elsewhere, Identity, Key, Logged, OtherCertificate, Workflow,
 };
 use sigwarden_testkit::idioms::{APP, Attestation, Case, Who};
 
@@ -67,6 +67,7 @@ pub(crate) fn ivpol() -> Vec<(&'static str, Case)> {
 }
 
 pub(crate) fn kubewarden() -> Vec<(&'static str, Case)> {
+    const CI: &str = "acme/app/.github/workflows/ci.yml@refs/heads/next";
     vec![
         ("key", app()),
         ("two-keys", Case::signed(APP, &[Key("release"), Key("security")])),
@@ -83,10 +84,24 @@ pub(crate) fn kubewarden() -> Vec<(&'static str, Case)> {
         ("keyless-prefix", by_workflow(Workflow("acme/tools/.github/workflows/ci.yml@refs/heads/next"))),
         (
             "github-actions",
-            by_workflow(Workflow("acme/app/.github/workflows/ci.yml@refs/heads/next")).strangers(&[
-                Workflow("acme/app-evil/.github/workflows/release.yml@refs/heads/main"),
-                Workflow("acme/tools/.github/workflows/release.yml@refs/heads/main"),
-            ]),
+            by_workflow(Claiming(CI, &[(5, "acme/app")]))
+                .or(&[Claiming("other/reusable/.github/workflows/ci.yml@v1", &[(5, "acme/app")])])
+                .strangers(&[
+                    Workflow(CI),
+                    Claiming(CI, &[(5, "evil/x")]),
+                    Claiming(CI, &[(5, "acme/app-evil")]),
+                    Claiming(CI, &[(5, "acme/tools")]),
+                ]),
+        ),
+        (
+            "github-actions-of-an-owner",
+            by_workflow(Claiming(CI, &[(5, "acme/app")]))
+                .or(&[Claiming(CI, &[(5, "acme/tools")])])
+                .strangers(&[
+                    Workflow(CI),
+                    Claiming(CI, &[(5, "evil/x")]),
+                    Claiming(CI, &[(5, "acme-evil/app")]),
+                ]),
         ),
         ("certificates", by_certificate()),
     ]
