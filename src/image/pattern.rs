@@ -99,7 +99,8 @@ impl BindingPattern {
     /// Whether the pattern and the name begin alike, up to the first wildcard: cheap, and mostly not.
     fn may_match(&self, name: &str) -> bool {
         let literal = self.name.split(['*', '?']).next().unwrap_or_default();
-        name.starts_with(literal)
+        // What looks like a part of the name may be the tag, where a wildcard stands for what separates the digest.
+        name.starts_with(literal) || literal.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
     }
 
     /// Whether it stands for more than one repository.
@@ -115,23 +116,35 @@ impl BindingPattern {
     /// Whether the rule with this pattern binds the image.
     #[must_use]
     pub fn binds(&self, image: &ImageReference) -> bool {
-        image.aliases().iter().filter(|name| self.may_match(name)).any(|name| {
-            let spelled = match (&self.digest, image.digest(), image.tag()) {
-                // No digest on either side: by name or by tag.
-                (None, None, tag) => tag.is_some_and(|tag| wildcard(&self.text, &format!("{name}:{tag}"))),
-                // The digest is what runs, and any tag may mean it.
-                (None, Some(digest), _) => {
-                    matches_some_tag(&self.text, name) || wildcard(&self.text, &format!("{name}@{digest}"))
-                }
-                // The tag may mean the pattern's digest.
-                (Some(_), None, _) => true,
-                (Some(wanted), Some(digest), _) => wildcard(wanted, &digest.to_string()),
-            };
-            match &self.digest {
-                None => spelled || wildcard(&self.text, name),
-                Some(_) => spelled && (wildcard(&self.name, name) || matches_some_tag(&self.tagged, name)),
+        let with_port = if self.may_have_a_port() { image.with_default_port() } else { None };
+        let mut names = image.aliases().iter().chain(&with_port);
+        names.any(|name| self.may_match(name) && self.binds_as(name, image))
+    }
+
+    /// Whether a port is written in the pattern, or a wildcard may stand for one: what is before a slash is no tag.
+    fn may_have_a_port(&self) -> bool {
+        self.name.split_once('/').is_some_and(|(host, _)| host.contains(['*', '?', ':']))
+    }
+
+    fn binds_as(&self, name: &str, image: &ImageReference) -> bool {
+        let spelled = match (&self.digest, image.digest(), image.tag()) {
+            // No digest on either side: by name or by tag.
+            (None, None, tag) => tag.is_some_and(|tag| wildcard(&self.text, &format!("{name}:{tag}"))),
+            // The digest is what runs, and any tag may mean it.
+            (None, Some(digest), _) => {
+                let digest = format!("@{digest}");
+                matches_some_tag(&self.text, name, "")
+                    || matches_some_tag(&self.text, name, &digest)
+                    || wildcard(&self.text, &format!("{name}{digest}"))
             }
-        })
+            // The tag may mean the pattern's digest.
+            (Some(_), None, _) => true,
+            (Some(wanted), Some(digest), _) => wildcard(wanted, &digest.to_string()),
+        };
+        match &self.digest {
+            None => spelled || wildcard(&self.text, name),
+            Some(_) => spelled && (wildcard(&self.name, name) || matches_some_tag(&self.tagged, name, "")),
+        }
     }
 }
 
@@ -323,30 +336,43 @@ fn check_parts(text: &str) -> Result<(), PatternError> {
     }
 }
 
-/// Whether the pattern matches the name with some tag: `r/*-prod` may mean `r/app:1-prod`.
-fn matches_some_tag(pattern: &str, name: &str) -> bool {
+/// Whether the pattern matches the name with some tag and what follows that: `r/*-prod` may mean `r/app:1-prod`, and
+/// `r/app:1*sha256:*` a digest behind the tag.
+fn matches_some_tag(pattern: &str, name: &str, after: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     // The places in the pattern where a match of the name and the colon may stand.
     let mut places = vec![false; pattern.len().saturating_add(1)];
     mark(&mut places, &pattern, 0);
-    for c in name.chars().chain([':']) {
+    places = step_over(places, &pattern, name.chars().chain([':']));
+    // Those where a tag may end: at least one character of it is in the pattern, or a wildcard that stands for it.
+    let mut ends = vec![false; places.len()];
+    for (place, c) in pattern.iter().enumerate() {
+        let may_be_of_a_tag = c.is_ascii_alphanumeric() || "_.-*?".contains(*c);
+        let begins_or_goes_on = [&places, &ends].iter().any(|here| here.get(place) == Some(&true));
+        if may_be_of_a_tag && begins_or_goes_on {
+            let next = if *c == '*' { place } else { place.saturating_add(1) };
+            mark(&mut ends, &pattern, next);
+        }
+    }
+    step_over(ends, &pattern, after.chars()).last() == Some(&true)
+}
+
+/// The places in the pattern after some text, by those before it.
+fn step_over(mut places: Vec<bool>, pattern: &[char], text: impl Iterator<Item = char>) -> Vec<bool> {
+    for c in text {
         let mut next = vec![false; places.len()];
         for (place, _) in places.iter().enumerate().filter(|(_, here)| **here) {
             match pattern.get(place) {
-                Some('*') => mark(&mut next, &pattern, place),
+                Some('*') => mark(&mut next, pattern, place),
                 Some(wanted) if *wanted == '?' || *wanted == c => {
-                    mark(&mut next, &pattern, place.saturating_add(1));
+                    mark(&mut next, pattern, place.saturating_add(1));
                 }
                 Some(_) | None => {}
             }
         }
         places = next;
     }
-    let may_be_a_tag = |rest: &[char]| {
-        !rest.is_empty() && rest.iter().all(|c| c.is_ascii_alphanumeric() || "_.-*?".contains(*c))
-    };
-    let rests = places.iter().enumerate().filter(|(_, here)| **here);
-    rests.filter_map(|(place, _)| pattern.get(place..)).any(may_be_a_tag)
+    places
 }
 
 /// Marks a place, and the one behind each `*` that stands there: it may match nothing.
@@ -361,198 +387,4 @@ fn mark(places: &mut [bool], pattern: &[char], mut place: usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DIGEST: &str = "sha256:7f609afbb8779a721320ccaabed326c14cebef1bf4f25c45af8e5596346c7ac5";
-
-    fn binds(pattern: &str, image: &str) -> bool {
-        BindingPattern::parse(pattern)
-            .unwrap_or_else(|e| panic!("{pattern}: {e}"))
-            .binds(&ImageReference::parse(image).unwrap())
-    }
-
-    fn skips(pattern: &str, image: &str) -> bool {
-        SkipPattern::parse(pattern)
-            .unwrap_or_else(|e| panic!("{pattern}: {e}"))
-            .skips(&ImageReference::parse(image).unwrap())
-    }
-
-    #[test]
-    fn wildcards_are_anchored_and_cross_slashes() {
-        for (pattern, text, expected) in [
-            ("*", "", true),
-            ("", "", true),
-            ("a", "", false),
-            ("?", "", false),
-            ("a*c", "abbc", true),
-            ("a*c", "abcd", false),
-            ("*a*b", "xaxxab", true),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("r/*", "r/a/b", true),
-            ("abc", "xabc", false),
-            ("**a", "a", true),
-            ("a*a*a*a*b", "aaaaaaaaaaaaaaaa", false),
-        ] {
-            assert_eq!(wildcard(pattern, text), expected, "{pattern} {text}");
-        }
-    }
-
-    #[test]
-    fn a_binding_pattern_meets_every_spelling() {
-        let spellings = [
-            "nginx",
-            "library/nginx",
-            "docker.io/nginx",
-            "docker.io/library/nginx",
-            "index.docker.io/library/nginx",
-            "Index.docker.io:443/library/nginx",
-        ];
-        let patterns =
-            spellings.iter().take(5).copied().chain(["docker.io/*", "*", "nginx:latest", "ngin?:*"]);
-        for pattern in patterns {
-            for spelling in spellings {
-                assert!(binds(pattern, spelling), "{pattern} {spelling}");
-                assert!(binds(pattern, &format!("{spelling}:latest")), "{pattern} {spelling}:latest");
-                assert!(binds(pattern, &format!("{spelling}@{DIGEST}")), "{pattern} {spelling}@…");
-                assert!(binds(pattern, &format!("{spelling}:1@{DIGEST}")), "{pattern} {spelling}:1@…");
-            }
-        }
-    }
-
-    #[test]
-    fn a_binding_pattern_is_anchored() {
-        assert!(binds("r.example.com/a/*", "r.example.com/a/b"));
-        assert!(!binds("r.example.com/a/*", "r.example.com/ab/b"));
-        assert!(!binds("r.example.com/a/*", "xr.example.com/a/b"));
-        assert!(!binds("r.example.com/a/b", "r.example.com/a/b/c"));
-        assert!(!binds("r.example.com/a/b:v1*", "r.example.com/a/b:v2"));
-        assert!(binds("r.example.com/a/b:v1*", "r.example.com/a/b:v12"));
-        assert!(binds("r.example.com/a/b:v1*", &format!("r.example.com/a/b:v2@{DIGEST}")));
-        assert!(binds(&format!("r.example.com/a@{DIGEST}"), "r.example.com/a:v1"));
-        // A wildcard may stand for the colon, and a digest for any tag.
-        assert!(binds("r.example.com/*-prod", "r.example.com/app:1-prod"));
-        assert!(!binds("r.example.com/*-prod", "r.example.com/app:1-dev"));
-        assert!(binds("r.example.com/*-prod", &format!("r.example.com/app@{DIGEST}")));
-        assert!(!binds("r.example.com/*/prod", &format!("r.example.com/app@{DIGEST}")));
-        assert!(binds(&format!("r.example.com/a:v1@{DIGEST}"), &format!("r.example.com/a:v2@{DIGEST}")));
-        let other = DIGEST.replace('7', "8");
-        assert!(!binds(&format!("r.example.com/a@{DIGEST}"), &format!("r.example.com/a@{other}")));
-    }
-
-    #[test]
-    fn a_skip_sees_repository_and_digest_only() {
-        assert!(skips("r.example.com/a/*", "r.example.com/a/b:v1"));
-        assert!(skips("r.example.com/a/b", "r.example.com/a/b:v1"));
-        assert!(skips("docker.io/library/nginx", "nginx"));
-        assert!(!skips("r.example.com/a/?", "r.example.com/a/bc"));
-        assert!(skips(&format!("r.example.com/a@{DIGEST}"), &format!("r.example.com/a:x@{DIGEST}")));
-        assert!(!skips(&format!("r.example.com/a@{DIGEST}"), "r.example.com/a:x"));
-        // A wildcard before the first slash stays within the host.
-        assert!(skips("*.example.com/*", "r.example.com/a"));
-        assert!(!skips("*.example.com/*", "r.example.test/x.example.com/a"));
-        // A wildcard cannot reach the tag: the tag is not there to be seen.
-        assert!(!skips("r.example.com/*v1", "r.example.com/a:v1"));
-    }
-
-    #[test]
-    fn patterns_that_cannot_be_meant_are_refused() {
-        use PatternError::*;
-        let never = |text: &str| NeverMatches(text.to_owned());
-        for (pattern, error) in [
-            ("", Empty),
-            (&"x".repeat(MAX_PATTERN_CHARS + 1), TooLong),
-            ("{{ registry }}/*", Variable),
-            ("${REG}/*", Variable),
-            ("ghcr.io/a b", Character(' ')),
-            ("ghcr.io/a\n", Character('\n')),
-            ("^ghcr.io/.*$", Character('^')),
-            ("https://ghcr.io/*", never("ghcr.io/*")),
-            ("Ghcr.io/Acme/*:V1", never("ghcr.io/acme/*:V1")),
-            ("ghcr.io:443/*", never("ghcr.io/*")),
-            ("ghcr.io./*", never("ghcr.io/*")),
-            ("ghcr.io/", never("ghcr.io/*")),
-            ("/ghcr.io/*", never("ghcr.io/*")),
-            ("ghcr.io//*", never("ghcr.io/*")),
-        ] {
-            assert_eq!(BindingPattern::parse(pattern), Err(error.clone()), "{pattern}");
-            assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
-        }
-    }
-
-    #[test]
-    fn patterns_of_which_a_part_is_no_such_part_are_refused() {
-        use PatternError::*;
-        let never = |text: &str| NeverMatches(text.to_owned());
-        let malformed = |part| NoName(ReferenceError::Malformed(part));
-        let digest = NoName(crate::image::DigestError::Malformed.into());
-        for (pattern, error) in [
-            ("ghcr.io", OnlyHost("ghcr.io/*".into())),
-            ("r.example.com:5000", OnlyHost("r.example.com:5000/*".into())),
-            ("ghcr.io/acme/app@sha256:12", digest.clone()),
-            ("ghcr.io/acme/*@sha256:12", digest),
-            ("ghcr.io/acme/*@sha512:*", never("ghcr.io/acme/*@sha256:*")),
-            ("ghcr.io/acme/*@v1*", never("ghcr.io/acme/*@sha256:*")),
-            ("ghcr.io/acme/*:", never("ghcr.io/acme/*")),
-            (&format!("ghcr.io/acme/app:@{DIGEST}"), never(&format!("ghcr.io/acme/app@{DIGEST}"))),
-            ("ghcr.io/acme/app:-v1", malformed("tag")),
-            ("ghcr.io/acme/*:.v1", malformed("tag")),
-            ("ghcr.io/acme/-app", malformed("name")),
-            ("ghcr.io/-acme/*", malformed("name")),
-            ("ghcr.io/acme_/*", malformed("name")),
-            ("*/host:5000/app", malformed("name")),
-            ("-acme/*", malformed("name")),
-            ("-nginx", malformed("name")),
-            ("ghcr.io:x/*", malformed("registry")),
-            ("[0::1]:5000/app", never("[::1]:5000/app")),
-        ] {
-            assert_eq!(BindingPattern::parse(pattern), Err(error.clone()), "{pattern}");
-            assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
-        }
-        for good in [
-            "ghcr.io*",
-            "*ghcr.io",
-            "nginx:1.27",
-            "nginx:1.2?",
-            "ghcr.io/acme/-*",
-            "ghcr.io/acme/app@*",
-            "ghcr.io/acme/app@sha*",
-            "ghcr.io/acme/app@sha256:12*",
-            "index.docker.io/library/nginx",
-            "registry-1.docker.io/acme/*",
-            "[::1]:5000/app",
-            "localhost:5000",
-            "*:v1",
-        ] {
-            assert!(BindingPattern::parse(good).is_ok(), "{good}");
-        }
-    }
-
-    #[test]
-    fn skips_that_cannot_be_meant_are_refused() {
-        use PatternError::*;
-        let never = |text: &str| NeverMatches(text.to_owned());
-        for (pattern, error) in [
-            ("ghcr.io/acme/app:v1", SkipByTag("ghcr.io/acme/app".into())),
-            ("ghcr.io/acme/*:*", SkipByTag("ghcr.io/acme/*".into())),
-            (&format!("ghcr.io/a:v1@{DIGEST}"), SkipByTag(format!("ghcr.io/a@{DIGEST}"))),
-            ("*", SkipsEverything),
-            ("**", SkipsEverything),
-            ("nginx", never("docker.io/library/nginx")),
-            ("acme/app", never("docker.io/acme/app")),
-            ("docker.io/nginx", never("docker.io/library/nginx")),
-            ("index.docker.io/library/*", never("docker.io/library/*")),
-            ("r*.example.com/a", SkipHost),
-            ("*.com/a", SkipHost),
-            ("*e*/*", SkipHost),
-            ("r.example.com/a@sha256:7f6*", SkipByPartOfDigest),
-            ("r.example.com/a@*", SkipByPartOfDigest),
-        ] {
-            assert_eq!(SkipPattern::parse(pattern), Err(error), "{pattern}");
-        }
-        for good in ["*/public/*", "localhost/app", "localhost:5000/app", "*.example.com/*", "docker.io/*"] {
-            assert!(SkipPattern::parse(good).is_ok(), "{good}");
-        }
-    }
-}
+mod tests;

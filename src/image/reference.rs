@@ -119,6 +119,14 @@ impl ImageReference {
         &self.aliases
     }
 
+    /// Its repository with the port that canonical names leave out; nothing where another port is written.
+    pub(super) fn with_default_port(&self) -> Option<String> {
+        let Repository { registry, path } = &self.repository;
+        // The colons of an IPv6 address stand inside its brackets.
+        let has_port = registry.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+        (!has_port).then(|| format!("{registry}:443/{path}"))
+    }
+
     /// What was written, pinned to a digest: the tag is kept for people, the digest is what runs.
     #[must_use]
     pub fn pinned_to(&self, digest: ImageDigest) -> String {
