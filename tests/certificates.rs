@@ -371,32 +371,36 @@ fn odd_texts_in_the_layer_are_refused_and_spoil_nothing() {
 #[test]
 fn the_kubewarden_dialect_has_them_too() {
     let by = acme().certify(&own_leaf(BEGINNING));
-    let dialect = |log: bool, chain: Option<String>| {
+    let dialect = |log: bool, chain: Option<Value>| {
         let mut item =
             json!({"image": "r.example.com/*", "certificates": [by.pem()], "requireRekorBundle": log});
         if let Some(chain) = chain {
-            item["certificateChain"] = json!(chain);
+            item["certificateChain"] = chain;
         }
         let root: Value = serde_json::from_str(&acme().trusted_root_json()).unwrap();
         json!({"signatures": [item], "trustRoot": root})
     };
     let whole = acme().fulcio.chain_pem();
-    for chain in [None, Some(whole.clone())] {
+    let each = |pem: &str| {
+        let end = "-----END CERTIFICATE-----\n";
+        json!(pem.split_inclusive(end).filter(|text| text.ends_with(end)).collect::<Vec<_>>())
+    };
+    for chain in [None, Some(json!(whole)), Some(each(&whole))] {
         accepted(&one(&dialect(false, chain.clone()), |p| certified(&by, p)));
         accepted(&one(&dialect(true, chain.clone()), |p| acme().sign_as(&by, p, LOGGED)));
         refused(&one(&dialect(true, chain), |p| certified(&by, p)), EvidenceError::NoLogEntry);
     }
-    let root = dialect(false, Some(acme().fulcio.root.pem()));
+    let root = dialect(false, Some(json!(acme().fulcio.root.pem())));
     refused(&one(&root, |p| certified(&by, p)), EvidenceError::OtherChain);
     let other = Sigstore::new("other", BEGINNING).fulcio.chain_pem();
-    refused(&one(&dialect(false, Some(other)), |p| certified(&by, p)), EvidenceError::OtherChain);
+    refused(&one(&dialect(false, Some(json!(other))), |p| certified(&by, p)), EvidenceError::OtherChain);
     // All of several must have signed.
     let second = acme().certify(&Leaf {
         key: TypedKey::p256("other"),
         serial: "other".to_owned(),
         ..own_leaf(BEGINNING)
     });
-    let mut both = dialect(false, Some(whole));
+    let mut both = dialect(false, Some(json!(whole)));
     both["signatures"][0]["certificates"] = json!([by.pem(), second.pem()]);
     assert!(!one(&both, |p| certified(&by, p)).accepted);
     accepted(&decide_on(&both, |p| vec![certified(&by, p), certified(&second, p)]));

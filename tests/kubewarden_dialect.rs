@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 use sigwarden::image::PatternError;
 use sigwarden::requirement::RequiredIdentity;
-use sigwarden::settings::{Problem, Settings, UnmatchedImages};
+use sigwarden::settings::{Found, Problem, Settings, UnmatchedImages};
 use sigwarden::verdict::Reason;
 use sigwarden::verify::{
     CertificateError, Claim, EvidenceTerms, IdentityPattern, KeyError, OwnCertificates, TextPattern,
@@ -290,6 +290,10 @@ fn certificates_need_a_log_entry_where_it_is_asked_for() {
     for (written, log) in [
         ("certificates: ['@certificate@'], requireRekorBundle: true", true),
         (
+            "certificates: ['@certificate@'], certificateChain: ['@certificate@'], requireRekorBundle: false",
+            false,
+        ),
+        (
             "certificates: ['@certificate@'], certificateChain: '@certificate@', requireRekorBundle: false",
             false,
         ),
@@ -326,7 +330,7 @@ fn rule_14_a_prefix_ends_at_a_slash() {
         format!("https://github.com/{repository}/.github/workflows/ci.yml@refs/heads/main {GITHUB}")
     };
     let prefix = |prefix: &str| format!("keylessPrefix: [{{issuer: '{GITHUB}', url_prefix: '{prefix}'}}]");
-    let prefixes = ["https://github.com/acme", "https://github.com/acme/", "https://github.com/acme//"];
+    let prefixes = ["https://github.com/acme", "https://github.com/acme/"];
     for written in prefixes.map(prefix) {
         assert!(judged(&written, &workflow("acme/app")).accepted, "{written}");
         for stranger in [
@@ -337,6 +341,8 @@ fn rule_14_a_prefix_ends_at_a_slash() {
             workflow("acme/app").replace("https:", "http:"),
             workflow("acme/app").replace("token.actions", "accounts"),
             format!("https://evil.example.com/?https://github.com/acme/app {GITHUB}"),
+            // A slash follows, as there.
+            format!("https://github.com/acme {GITHUB}"),
         ] {
             assert!(is_shortfall(&judged(&written, &stranger)), "{written}: {stranger}");
         }
@@ -429,6 +435,11 @@ fn what_is_wrong_with_them_is_said_first() {
             identity("github.com", url),
         ),
         (
+            "keylessPrefix: [{issuer: a, urlPrefix: 'https://github.com/acme//'}]",
+            ".keylessPrefix[0].urlPrefix",
+            identity("https://github.com/acme//", "end it with one slash, or none"),
+        ),
+        (
             "keylessPrefix: [{issuer: a}]",
             ".keylessPrefix[0]",
             Problem::NotExactlyOne { found: 0, allowed: vec!["urlPrefix", "url_prefix"] },
@@ -450,6 +461,21 @@ fn what_is_wrong_with_them_is_said_first() {
             "certificates: ['@certificate@'], certificateChain: x, requireRekorBundle: true",
             ".certificateChain",
             Problem::Certificate(CertificateError::Pem),
+        ),
+        (
+            "certificates: ['@certificate@'], certificateChain: ['@certificate@', x], requireRekorBundle: true",
+            ".certificateChain[1]",
+            Problem::Certificate(CertificateError::Pem),
+        ),
+        (
+            "certificates: ['@certificate@'], certificateChain: [], requireRekorBundle: true",
+            ".certificateChain",
+            Problem::Empty,
+        ),
+        (
+            "certificates: ['@certificate@'], certificateChain: {x: y}, requireRekorBundle: true",
+            ".certificateChain",
+            Problem::Type { found: Found::Mapping, expected: "a text or a list of texts" },
         ),
         ("pubKeys: ['@a@'], requireRekorBundle: true", ".requireRekorBundle", stray.clone()),
         ("githubActions: {owner: acme}, certificateChain: x", ".certificateChain", stray),

@@ -136,7 +136,7 @@ fn kubewarden() -> Value {
         item("keyless", json!([{"issuer": "a", "subject": "b"}])),
         item("keylessPrefix", json!([{"issuer": "a", "urlPrefix": "https://example.com/"}])),
         item("githubActions", json!({"owner": "acme", "repo": "app"})),
-        json!({"image": "x", "certificates": [people::HOLDER.pem()], "certificateChain": people::HOLDER.chain_pem(),
+        json!({"image": "x", "certificates": [people::HOLDER.pem()], "certificateChain": [people::HOLDER.chain_pem()],
             "requireRekorBundle": true}),
     ]})
 }

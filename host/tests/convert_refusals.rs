@@ -184,6 +184,11 @@ spec:
             "write a URL with a host",
         ),
         (
+            "keylessPrefix: [{issuer: 'https://accounts.example.com', urlPrefix: 'https://github.com/acme//'}]",
+            "keylessPrefix[0]",
+            "end it with one slash",
+        ),
+        (
             "keylessPrefix: [{issuer: 'https://accounts.example.com', urlPrefix: github.com/acme}]",
             "keylessPrefix[0]",
             "found `github.com/acme`",

@@ -51,6 +51,8 @@ pub(super) enum Shape {
     Choice(&'static [&'static str]),
     /// A list of texts.
     Texts,
+    /// A text, or a list of them.
+    TextOrTexts,
     /// A list of mappings.
     List(&'static Table),
     /// A mapping.

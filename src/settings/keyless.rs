@@ -84,9 +84,12 @@ pub(super) fn prefix(node: Node<'_>) -> Result<RequiredIdentity, SettingsError> 
     let text = literal(&prefix)?;
     let host = text.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
     match host {
-        // What follows begins with a slash: acme is no prefix of acme-evil.
+        Some(host) if !host.is_empty() && text.ends_with("//") => {
+            Err(wrong(&prefix, text, "end it with one slash, or none"))
+        }
+        // What follows begins with a slash: acme is no prefix of acme-evil, nor of itself.
         Some(host) if !host.is_empty() => {
-            let subject = TextPattern::Below(text.trim_end_matches('/').to_owned());
+            let subject = TextPattern::Below(text.strip_suffix('/').unwrap_or(text).to_owned());
             if issuer == GITHUB_ISSUER && breadth::is_any_github_owner(&subject) {
                 prefix.remark(ANY_OWNER);
             }

@@ -14,7 +14,7 @@ use super::reader::{Mapping, Node};
 use super::trust::Trust;
 use super::{Mutation, Revoked, Settings, UnmatchedImages, keyless, trust};
 use crate::image::BindingPattern;
-use crate::limits::{EVALUATION_BUDGET, MAX_ENTRIES, MAX_RULES};
+use crate::limits::{EVALUATION_BUDGET, MAX_CERTIFICATES, MAX_ENTRIES, MAX_RULES};
 use crate::requirement::{
     DeclaredEntry, DeclaredSet, FailureAction, NonEmpty, RequiredIdentity, Rule, RuleName, SignatureFormat,
     SignatureTerms, SignerRequirement, signers,
@@ -109,7 +109,7 @@ fn entries(
     } else {
         EvidenceTerms::default()
     };
-    let own_chain = chain.as_ref().map(trust::pem).transpose()?.unwrap_or_default();
+    let own_chain = chain.map(own_chain).transpose()?.unwrap_or_default();
     let mut entries = Vec::new();
     for (index, node) in node.clone().list(MAX_ENTRIES)?.into_iter().enumerate() {
         let place = format!("{kind}[{index}]");
@@ -129,4 +129,11 @@ fn entries(
         return Err(node.error(Problem::TooMany { found: entries.len(), limit: MAX_ENTRIES }));
     }
     Ok(entries)
+}
+
+/// The certificates of a `certificateChain`: there a list with one in each text. All in one text do no harm.
+fn own_chain(node: Node<'_>) -> Result<Vec<Vec<u8>>, SettingsError> {
+    let texts = node.list_or_text(MAX_CERTIFICATES)?;
+    let ders = texts.iter().map(trust::pem).collect::<Result<Vec<_>, _>>()?;
+    Ok(ders.concat())
 }

@@ -1,6 +1,6 @@
 //! The fields of verify-image-signatures' settings, as `fields` has those of the native dialect.
 
-use super::fields::Shape::{Boolean, List, Mapping, Object, Text, TextMap, Texts};
+use super::fields::Shape::{Boolean, List, Mapping, Object, Text, TextMap, TextOrTexts, Texts};
 use super::fields::Support::{Implemented, Inert, Refused};
 use super::fields::{Table, field};
 
@@ -51,7 +51,11 @@ pub(super) static SIGNATURE: Table = Table {
             Implemented(Texts),
             "PEM certificates; the holders of all of them must have signed.",
         ),
-        field("certificateChain", Implemented(Text), "The PEM certificates above those of `certificates`."),
+        field(
+            "certificateChain",
+            Implemented(TextOrTexts),
+            "The PEM certificates above those of `certificates`: a list, or all in one text.",
+        ),
         field(
             "requireRekorBundle",
             Implemented(Boolean),
@@ -85,7 +89,7 @@ pub(super) static PREFIX: Table = Table {
     what: "an item of `keylessPrefix`",
     fields: &[
         field("issuer", Implemented(Text), "The issuer, exactly."),
-        field("urlPrefix", Implemented(Text), "A URL that the subject is, or is below."),
+        field("urlPrefix", Implemented(Text), "A URL that the subject is below: a slash follows it."),
         field("url_prefix", Implemented(Text), "The same; the spelling that verify-image-signatures reads."),
     ],
 };

@@ -113,6 +113,17 @@ impl<'v> Node<'v> {
         if items.is_empty() { Err(self.error(Problem::Empty)) } else { Ok(items) }
     }
 
+    /// A list of at least one item and at most `limit`, or the one item itself, which is a text.
+    pub(super) fn list_or_text(self, limit: usize) -> Result<Vec<Self>, SettingsError> {
+        match self.value {
+            Value::Array(_) => self.list(limit),
+            Value::String(_) => Ok(vec![self]),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+                Err(self.mistyped("a text or a list of texts"))
+            }
+        }
+    }
+
     /// A list of at most `limit` items.
     pub(super) fn list_or_empty(&self, limit: usize) -> Result<Vec<Self>, SettingsError> {
         let Value::Array(items) = self.value else { return Err(self.mistyped("a list")) };

@@ -168,6 +168,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Count => json!({"type": "integer", "minimum": 1}),
         Shape::Choice(choices) => json!({"enum": choices}),
         Shape::Texts => json!({"type": "array", "items": text}),
+        Shape::TextOrTexts => json!({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]}),
         Shape::List(table) => json!({"type": "array", "items": reference(table)}),
         Shape::Mapping(table) => reference(table),
         Shape::TextMap => json!({"type": "object", "additionalProperties": text}),

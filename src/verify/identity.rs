@@ -28,7 +28,7 @@ pub enum TextPattern {
     Wildcard(String),
     /// A text that the whole expression matches.
     Regex(AnchoredRegex),
-    /// A URL, or one below it: what follows begins with a slash.
+    /// A URL below this one: a slash follows.
     Below(String),
 }
 
@@ -121,9 +121,7 @@ impl TextPattern {
             Self::Exact(exact) => text == exact,
             Self::Wildcard(pattern) => wildcard(pattern, text),
             Self::Regex(regex) => regex.is_match(text),
-            Self::Below(base) => {
-                text.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            }
+            Self::Below(base) => text.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')),
         }
     }
 }

@@ -86,7 +86,7 @@ struct Signature {
     keyless_prefix: Option<Vec<KeylessPrefix>>,
     github_actions: Option<GithubActions>,
     certificates: Option<Vec<String>>,
-    certificate_chain: Option<String>,
+    certificate_chain: Option<Chain>,
     require_rekor_bundle: Option<bool>,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
@@ -97,6 +97,23 @@ struct Signature {
     _description: Option<IgnoredAny>,
     #[serde(rename = "github_actions")]
     dead: Option<Value>,
+}
+
+/// A list of certificates in PEM; all of them in one text do no harm.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a list of certificates in PEM")]
+enum Chain {
+    List(Vec<String>),
+    Text(String),
+}
+
+impl Chain {
+    fn join(&self) -> String {
+        match self {
+            Self::List(texts) => texts.join("\n"),
+            Self::Text(text) => text.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,6 +142,7 @@ const DEAD: &str = "nothing ever read this spelling; write `githubActions`";
 const ONE_KIND: &str = "an item is one of pubKeys, keyless, keylessPrefix, githubActions and certificates";
 const NAME: &str = "nobody is called so; write one name, or leave `repo` out for all that the owner has";
 const URL: &str = "nobody's name begins so; write a URL with a host, such as https://github.com/acme/";
+const SLASHES: &str = "nobody's name goes on so; end it with one slash, or none";
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
 pub(super) fn convert(document: &Document, notes: &mut Notes) -> Result<Option<Converted>, At> {
@@ -247,10 +265,14 @@ fn signers(signature: &Signature, path: &str) -> Result<Vec<Mapping>, At> {
         let entry = |(index, one): (usize, &KeylessPrefix)| {
             let prefix = &one.url_prefix;
             let host = prefix.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+            let refused = |why| Err(At::value(format!("{path}.keylessPrefix[{index}]"), prefix, why));
             if host.is_none_or(str::is_empty) {
-                return Err(At::value(format!("{path}.keylessPrefix[{index}]"), prefix, URL));
+                return refused(URL);
             }
-            let below = format!("{}(/.*)?", escaped(prefix.trim_end_matches('/')));
+            if prefix.ends_with("//") {
+                return refused(SLASHES);
+            }
+            let below = format!("{}/.*", escaped(prefix.strip_suffix('/').unwrap_or(prefix)));
             Ok(keyless(&one.issuer, &below))
         };
         let entries = identities.iter().enumerate().map(entry).collect::<Result<_, _>>()?;
@@ -279,14 +301,20 @@ fn signers(signature: &Signature, path: &str) -> Result<Vec<Mapping>, At> {
         let entry = |certificate: &String| {
             let mut one = fields([("cert", text(certificate))]);
             if let Some(chain) = &signature.certificate_chain {
-                one.insert("certChain".into(), text(chain));
+                let pem = chain.join();
+                if !pem.contains("-----BEGIN") {
+                    let why = "certificates in PEM; leave `certificateChain` out where there is none";
+                    return Err(At::new(format!("{path}.certificateChain"), Problem::Missing { why }));
+                }
+                one.insert("certChain".into(), text(&pem));
             }
             if !rekor {
                 one.insert("rekor".into(), without_log());
             }
-            fields([("certificates", Value::Mapping(one))])
+            Ok(fields([("certificates", Value::Mapping(one))]))
         };
-        kinds.push(("certificates", certificates.iter().map(entry).collect()));
+        let entries = certificates.iter().map(entry).collect::<Result<_, _>>()?;
+        kinds.push(("certificates", entries));
     } else if signature.certificate_chain.is_some() || signature.require_rekor_bundle.is_some() {
         return Err(At::no_counterpart(
             path,

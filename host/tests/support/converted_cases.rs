@@ -81,7 +81,11 @@ pub(crate) fn kubewarden() -> Vec<(&'static str, Case)> {
             by_workflow(RELEASE)
                 .strangers(&[Workflow("acme/app/.github/workflows/release.yml@refs/heads/next")]),
         ),
-        ("keyless-prefix", by_workflow(Workflow("acme/tools/.github/workflows/ci.yml@refs/heads/next"))),
+        (
+            "keyless-prefix",
+            by_workflow(Workflow("acme/tools/.github/workflows/ci.yml@refs/heads/next"))
+                .strangers(&[Workflow("acme")]),
+        ),
         (
             "github-actions",
             by_workflow(Claiming(CI, &[(5, "acme/app")]))
