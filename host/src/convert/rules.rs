@@ -26,8 +26,18 @@ pub(super) struct ResourceRule {
     _scope: Option<IgnoredAny>,
 }
 
+const UNSEEN: &str = "pods without UPDATE: what `kubectl debug` or a change of an image brings in is not seen, nor was it \
+                      before";
+
 const OTHER_RESOURCE: &str = "allowed: the resources that run images, by name: pods, deployments and the like; every \
                               other object would be denied";
+
+/// The groups of what runs images, and what to do where one is not named.
+const GROUPS: [(&str, &str); 3] = [
+    ("", "it is of the core group; write `\"\"` among `apiGroups`"),
+    ("apps", "it is of the group apps; write `apps` among `apiGroups`"),
+    ("batch", "it is of the group batch; write `batch` among `apiGroups`"),
+];
 
 /// The scope of some rules: one for each set of operations.
 pub(super) fn scopes(rules: &[ResourceRule], path: &str, notes: &mut Notes) -> Result<Vec<Scope>, At> {
@@ -52,7 +62,23 @@ pub(super) fn scopes(rules: &[ResourceRule], path: &str, notes: &mut Notes) -> R
     if scopes.is_empty() {
         return Err(At::new(path, Problem::Missing { why: "no object that brings in images is matched" }));
     }
+    let mut resources = scopes.iter().flat_map(|scope| &scope.resources);
+    if resources.any(|resource| names(resource, "pods")) && !see_ephemeral_containers(&scopes) {
+        notes.add(path, UNSEEN);
+    }
     Ok(scopes)
+}
+
+/// Whether what `kubectl debug` brings in is seen.
+pub(super) fn see_ephemeral_containers(scopes: &[Scope]) -> bool {
+    scopes
+        .iter()
+        .filter(|scope| scope.operations.contains(&Operation::Update))
+        .any(|scope| scope.resources.iter().any(|resource| names(resource, "pods/ephemeralcontainers")))
+}
+
+fn names(resource: &Resource, wanted: &str) -> bool {
+    resource.group.is_empty() && resource.resource == wanted
 }
 
 fn operations(rule: &ResourceRule, path: &str, notes: &mut Notes) -> Result<BTreeSet<Operation>, At> {
@@ -86,7 +112,7 @@ fn resources(
         ));
     }
     let groups: Vec<&str> = rule.api_groups.iter().map(String::as_str).collect();
-    let groups = if groups.contains(&"*") { vec!["", "apps", "batch"] } else { groups };
+    let groups = if groups.contains(&"*") { GROUPS.map(|(group, _)| group).to_vec() } else { groups };
     let mut found = BTreeSet::new();
     for (index, resource) in rule.resources.iter().enumerate() {
         let known = groups.iter().filter(|group| is_workload(group, resource));
@@ -97,12 +123,14 @@ fn resources(
         });
         let known: Vec<Resource> = known.collect();
         if known.is_empty() {
-            return Err(At::value(format!("{path}.resources[{index}]"), resource, OTHER_RESOURCE));
+            let elsewhere = GROUPS.iter().find(|(group, _)| is_workload(group, resource));
+            let instead = elsewhere.map_or(OTHER_RESOURCE, |(_, instead)| instead);
+            return Err(At::value(format!("{path}.resources[{index}]"), resource, instead));
         }
         found.extend(known);
     }
     let pods = workload("Pod");
-    let with_pods = found.iter().any(|resource| resource.group.is_empty() && resource.resource == "pods");
+    let with_pods = found.iter().any(|resource| names(resource, "pods"));
     if with_pods && operations.contains(&Operation::Update) && !pods.is_subset(&found) {
         notes.add(
             format!("{path}.resources"),

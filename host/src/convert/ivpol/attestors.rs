@@ -1,8 +1,9 @@
 //! The attestors of an ImageValidatingPolicy, as sets of entries.
 
-use super::super::refusal::{At, Problem};
-use super::types::{Attestation, Cosign, Identity, Spec, ValueOrExpression};
+use super::super::refusal::{At, Notes, Problem};
+use super::types::{Attestation, Cosign, Ctlog, Identity, Spec, ValueOrExpression};
 use serde_norway::{Mapping, Value};
+use std::collections::BTreeSet;
 
 const NOTARY: &str = "Notation's signatures are not verified; sign with cosign as well";
 const EXPRESSION: &str = "nothing is looked up at admission; write the value";
@@ -12,6 +13,27 @@ const WILDCARD: &str =
     "Kyverno compares it exactly, so that this is nobody; write `subjectRegExp` or `issuerRegExp`";
 const PULL_SECRETS: &str =
     "the policy-server holds the credentials: set `imagePullSecret` on the PolicyServer";
+
+const ONE_KEY: &str = "Kyverno reads the first key only; write one, and an attestor for each further one";
+const ONE_LOG: &str = "Kyverno reads the first key only; write that one alone";
+const NO_URL: &str =
+    "Kyverno denies every image without `url`; here the log is the public one, or that of `rekorPubKey`";
+const PREDICATE: &str = "nothing has this type; write its URI, or one of cosign's names: custom, cyclonedx, link, openvex, \
+                         slsaprovenance, slsaprovenance02, slsaprovenance1, spdx, spdxjson, vuln";
+
+/// What Kyverno takes for the URI of a predicate, as cosign does.
+const PREDICATES: [(&str, &str); 10] = [
+    ("custom", "https://cosign.sigstore.dev/attestation/v1"),
+    ("cyclonedx", "https://cyclonedx.org/bom"),
+    ("link", "https://in-toto.io/Link/v1"),
+    ("openvex", "https://openvex.dev/ns"),
+    ("slsaprovenance", "https://slsa.dev/provenance/v0.2"),
+    ("slsaprovenance02", "https://slsa.dev/provenance/v0.2"),
+    ("slsaprovenance1", "https://slsa.dev/provenance/v1"),
+    ("spdx", "https://spdx.dev/Document"),
+    ("spdxjson", "https://spdx.dev/Document"),
+    ("vuln", "https://cosign.sigstore.dev/attestation/vuln/v1"),
+];
 
 /// Entries by the names of attestors.
 pub(super) struct Attestors<'s> {
@@ -28,6 +50,19 @@ impl<'s> Attestors<'s> {
             }
         }
         Ok(Self { spec })
+    }
+
+    /// Says of those that are used where Kyverno asks for something else.
+    pub(super) fn notes(&self, used: &BTreeSet<&String>, notes: &mut Notes) {
+        for (index, attestor) in self.spec.attestors.iter().enumerate() {
+            let log = attestor.cosign.as_ref().and_then(|cosign| cosign.ctlog.as_ref());
+            let needs_a_url = log.is_some_and(|log| {
+                log.insecure_ignore_tlog != Some(true) && log.url.as_deref().is_none_or(str::is_empty)
+            });
+            if needs_a_url && used.contains(&attestor.name) {
+                notes.add(format!("spec.attestors[{index}].cosign.ctlog"), NO_URL);
+            }
+        }
     }
 
     /// The set of these attestors, of whom `count` must have signed.
@@ -49,10 +84,10 @@ impl<'s> Attestors<'s> {
         };
         let path = format!("spec.attestations[{index}]");
         match (intoto, referrer) {
-            (Some(intoto), None) => Ok(mapping([
-                ("type", intoto.predicate.as_str().into()),
-                ("attestors", Value::Sequence(vec![set])),
-            ])),
+            (Some(intoto), None) => {
+                let predicate = predicate(&intoto.predicate, &format!("{path}.intoto.type"))?;
+                Ok(mapping([("type", predicate.into()), ("attestors", Value::Sequence(vec![set]))]))
+            }
             _ => {
                 Err(At::no_counterpart(format!("{path}.referrer"), "only in-toto attestations are verified"))
             }
@@ -75,7 +110,30 @@ impl<'s> Attestors<'s> {
     }
 }
 
+/// The URI of a predicate that may be called by cosign's name for it. Other names are compared as they stand, and met by
+/// nothing.
+fn predicate<'v>(name: &'v str, path: &str) -> Result<&'v str, At> {
+    match PREDICATES.iter().find(|(known, _)| *known == name) {
+        Some((_, uri)) => Ok(uri),
+        None if name.contains([':', '/']) => Ok(name),
+        None => Err(At::value(path, name, PREDICATE)),
+    }
+}
+
+/// A key of which Kyverno reads as much.
+fn one_pem(text: &str, path: &str, instead: &'static str) -> Result<(), At> {
+    match text.matches("-----BEGIN").count() {
+        0 | 1 => Ok(()),
+        _ => Err(At::no_counterpart(path, instead)),
+    }
+}
+
 fn entry(cosign: &Cosign, path: &str) -> Result<Value, At> {
+    if let Some(log) = &cosign.ctlog {
+        for (field, key) in [("rekorPubKey", &log.rekor_pub_key), ("ctLogPubKey", &log.ct_log_pub_key)] {
+            one_pem(key.as_deref().unwrap_or_default(), &format!("{path}.ctlog.{field}"), ONE_LOG)?;
+        }
+    }
     for (field, value) in [("tuf", &cosign.tuf), ("trustedRoot", &cosign.trusted_root)] {
         if value.is_some() {
             return Err(At::no_counterpart(format!("{path}.{field}"), TUF));
@@ -93,6 +151,7 @@ fn entry(cosign: &Cosign, path: &str) -> Result<Value, At> {
             let data = key.data.as_deref().filter(|data| data.contains("-----BEGIN"));
             let why = "the public key in PEM";
             let data = data.ok_or_else(|| At::new(format!("{path}.key.data"), Problem::Missing { why }))?;
+            one_pem(data, &format!("{path}.key.data"), ONE_KEY)?;
             let mut keys = fields([("publicKeys", data.into())]);
             if let Some(hash) = &key.hash_algorithm {
                 keys.insert("signatureAlgorithm".into(), hash.as_str().into());
@@ -169,7 +228,8 @@ fn finish(mut entry: Mapping, cosign: &Cosign, path: &str) -> Result<Value, At> 
 
 /// Which logs must know the signature. Where nothing is said, it must be in the public one.
 fn logs(signer: &mut Mapping, cosign: &Cosign) {
-    let log = &cosign.ctlog;
+    let nothing = Ctlog::default();
+    let log = cosign.ctlog.as_ref().unwrap_or(&nothing);
     let mut rekor = Mapping::new();
     for (field, value) in [("url", &log.url), ("pubkey", &log.rekor_pub_key)] {
         if let Some(value) = value {

@@ -43,7 +43,8 @@ pub(super) fn convert(document: &Document, notes: &mut Notes) -> Result<Converte
     };
     let scopes = scopes(spec, notes)?;
     let action = action(spec, notes)?;
-    let item = item(spec, &policy.metadata.name, action, notes)?;
+    let verified = verified(spec, &scopes, notes)?;
+    let item = item(spec, &policy.metadata.name, action, &verified, notes)?;
     let groups = scopes.into_iter().map(|scope| Group {
         scope,
         path: "spec.matchConstraints".to_owned(),
@@ -169,9 +170,14 @@ fn controllers(spec: &Spec) -> Result<Vec<&'static str>, At> {
 }
 
 /// The rule that says what the validations ask for.
-fn item(spec: &Spec, name: &str, action: Action, notes: &mut Notes) -> Result<Item, At> {
+fn item(
+    spec: &Spec,
+    name: &str,
+    action: Action,
+    verified: &[Requirement],
+    notes: &mut Notes,
+) -> Result<Item, At> {
     let references = references(spec)?;
-    let verified = verified(spec, notes)?;
     let attestors = Attestors::read(spec)?;
     let mut fields = Mapping::new();
     if (1..=63).contains(&name.len()) {
@@ -180,7 +186,7 @@ fn item(spec: &Spec, name: &str, action: Action, notes: &mut Notes) -> Result<It
     fields.insert("imageReferences".into(), Value::Sequence(references));
     let mut signatures = Vec::new();
     let mut attestations = Vec::new();
-    for Requirement { path, what, attestors: names, count } in &verified {
+    for Requirement { path, what, attestors: names, count } in verified {
         let set = attestors.set(names, *count, path)?;
         match what {
             Verified::Signatures => signatures.push(set),
@@ -188,6 +194,7 @@ fn item(spec: &Spec, name: &str, action: Action, notes: &mut Notes) -> Result<It
         }
     }
     let used: BTreeSet<&String> = verified.iter().flat_map(|one| &one.attestors).collect();
+    attestors.notes(&used, notes);
     for (index, attestor) in spec.attestors.iter().enumerate().filter(|(_, it)| !used.contains(&it.name)) {
         notes.add(
             format!("spec.attestors[{index}]"),
@@ -242,7 +249,7 @@ fn references(spec: &Spec) -> Result<Vec<Value>, At> {
 
 /// What all validations ask for together. All images of an object are verified alike, so each list of images that is
 /// mentioned must be asked for the same.
-fn verified(spec: &Spec, notes: &mut Notes) -> Result<Vec<Requirement>, At> {
+fn verified(spec: &Spec, scopes: &[Scope], notes: &mut Notes) -> Result<Vec<Requirement>, At> {
     if spec.validations.is_empty() {
         return Err(At::new("spec.validations", Problem::Missing { why: "nothing would be verified" }));
     }
@@ -268,6 +275,8 @@ fn verified(spec: &Spec, notes: &mut Notes) -> Result<Vec<Requirement>, At> {
         );
     }
     let missing = ImageList::ALL.into_iter().filter(|list| !by_list.contains_key(list));
+    let debugs = rules::see_ephemeral_containers(scopes);
+    let missing = missing.filter(|list| debugs || *list != ImageList::EphemeralContainers);
     let missing: Vec<&str> = missing.map(ImageList::name).collect();
     let mut lists = by_list.into_values();
     let first = lists.next().unwrap_or_default();

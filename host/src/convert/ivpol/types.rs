@@ -141,8 +141,7 @@ pub(super) struct Cosign {
     pub(super) keyless: Option<Keyless>,
     pub(super) certificate: Option<Certificate>,
     pub(super) source: Option<Source>,
-    #[serde(default)]
-    pub(super) ctlog: Ctlog,
+    pub(super) ctlog: Option<Ctlog>,
     pub(super) tuf: Option<Value>,
     pub(super) trusted_root: Option<Value>,
     #[serde(default)]
