@@ -161,6 +161,21 @@ fn ephemeral_containers_are_named_where_they_are_seen() {
 }
 
 #[test]
+fn attestors_with_a_hyphen_and_lists_that_may_be_absent_are_understood() {
+    let policy = with("ivpol/key", "name: release", "name: the-release");
+    let expression = "images.containers.map(image, verifyImageSignatures(image, [attestors.release]))";
+    let by = "images.?ephemeralContainers.orValue([]).map(image, verifyImageSignatures(image, [attestors[\"the-release\"]]))";
+    assert!(policy.contains(expression));
+    let (with_hyphen, _) = made(&policy.replace(expression, by));
+    let (plain, _) = made(&with("ivpol/key", "name: release", "name: release"));
+    assert_eq!(with_hyphen["spec"]["settings"], plain["spec"]["settings"]);
+    assert_eq!(
+        refused(&policy.replace(expression, &by.replace("the-release", "another"))),
+        "spec.validations[0].expression: found `another`; there is no attestor of this name"
+    );
+}
+
+#[test]
 fn a_resource_of_another_group_is_told_its_group() {
     let policy = |groups: &str, resource: &str| {
         let resources = format!("resources: [{resource}]");

@@ -6,7 +6,8 @@
 //! images.containers.map(i, verifyAttestationSignatures(i, attestations.sbom, [attestors.a])).all(e, e > 0)
 //! ```
 //!
-//! also over `initContainers` and `ephemeralContainers`, over lists added up in parentheses, with `>= N` and `== N`, and
+//! also over `initContainers` and `ephemeralContainers`, over lists added up in parentheses, over lists that may be absent
+//! (`images.?ephemeralContainers.orValue([])`), by names with a hyphen (`attestors["a-b"]`), with `>= N` and `== N`, and
 //! several of them joined by `&&`.
 
 use super::super::refusal::At;
@@ -78,14 +79,21 @@ pub(super) fn parse(expression: &str, path: &str) -> Result<Asked, At> {
     }
 }
 
-/// Names, numbers and signs.
+/// Names, numbers, signs, and names in quotes.
 fn tokens(expression: &str) -> Option<Vec<String>> {
-    const SIGNS: [&str; 13] = ["&&", ">=", "==", ">", "(", ")", "[", "]", ".", ",", "+", " ", "\n"];
+    const SIGNS: [&str; 14] = ["&&", ">=", "==", ">", "(", ")", "[", "]", ".", "?", ",", "+", " ", "\n"];
     let mut tokens = Vec::new();
     let mut rest = expression;
     while let Some(first) = rest.chars().next() {
         let length = if first.is_ascii_alphanumeric() || first == '_' {
             rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len())
+        } else if let Some(quoted) = rest.strip_prefix(['"', '\'']) {
+            // Without escapes: a name has none.
+            let name =
+                quoted.split(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter));
+            let length = name.take(1).map(str::len).sum::<usize>().checked_add(1)?;
+            let end = rest.get(length..)?;
+            end.starts_with(first).then_some(length.checked_add(1)?)?
         } else {
             SIGNS.into_iter().find(|sign| rest.starts_with(sign))?.len()
         };
@@ -164,8 +172,30 @@ impl Parser<'_> {
 
     fn list(&mut self) -> Option<ImageList> {
         self.expect(&["images", "."])?;
+        let optional = self.peek("?");
+        if optional {
+            self.expect(&["?"])?;
+        }
         let name = self.name()?;
+        if optional {
+            self.expect(&[".", "orValue", "(", "[", "]", ")"])?;
+        }
         ImageList::ALL.into_iter().find(|list| list.name() == name)
+    }
+
+    /// One of them, by its name: `attestors.NAME`, `attestors["NAME"]`.
+    fn one_of(&mut self, all: &str) -> Option<String> {
+        self.expect(&[all])?;
+        match self.next()? {
+            "." => self.name(),
+            "[" => {
+                let quoted = self.next()?.to_owned();
+                self.expect(&["]"])?;
+                let name = quoted.strip_prefix(['"', '\''])?.strip_suffix(['"', '\''])?;
+                (!name.is_empty()).then(|| name.to_owned())
+            }
+            _ => None,
+        }
     }
 
     fn call(&mut self, image: &str) -> Option<(Verified, Vec<String>)> {
@@ -174,8 +204,7 @@ impl Parser<'_> {
         let what = match function.as_str() {
             "verifyImageSignatures" => Verified::Signatures,
             "verifyAttestationSignatures" => {
-                self.expect(&["attestations", "."])?;
-                let name = self.name()?;
+                let name = self.one_of("attestations")?;
                 self.expect(&[","])?;
                 Verified::Attestation(name)
             }
@@ -184,8 +213,7 @@ impl Parser<'_> {
         self.expect(&["["])?;
         let mut attestors = Vec::new();
         loop {
-            self.expect(&["attestors", "."])?;
-            attestors.push(self.name()?);
+            attestors.push(self.one_of("attestors")?);
             if self.peek(",") {
                 self.expect(&[","])?;
             } else {
@@ -231,6 +259,9 @@ mod tests {
             ("images.containers\n  .map(i, verifyImageSignatures(i,[attestors.a])) .all(x, x >= 1)", 1),
             ("images.containers.all(image, verifyImageSignatures(image, [attestors.a]) == 1)", 1),
             ("images.containers.all(image, verifyImageSignatures(image, [attestors.a]) > 1)", 2),
+            ("images.containers.all(image, verifyImageSignatures(image, [attestors[\"a\"]]) > 0)", 1),
+            ("images.containers.all(image, verifyImageSignatures(image, [attestors['a']]) > 0)", 1),
+            ("images.?containers.orValue([]).all(image, verifyImageSignatures(image, [attestors.a]) > 0)", 1),
         ] {
             assert_eq!(asked(expression), Some(one(count)), "{expression}");
         }
@@ -241,6 +272,14 @@ mod tests {
         let second =
             (vec!["containers", "initContainers"], attestation, vec!["a".to_owned(), "b".to_owned()], 2);
         assert_eq!(asked(both), Some([one(1), vec![second]].concat()));
+        let hyphens = "(images.containers + images.?ephemeralContainers.orValue([])).all(i, \
+                       verifyAttestationSignatures(i, attestations[\"the-sbom\"], [attestors['a-b.c'], attestors.b]) > 0)";
+        let attestation = Verified::Attestation("the-sbom".to_owned());
+        let names = vec!["a-b.c".to_owned(), "b".to_owned()];
+        assert_eq!(
+            asked(hyphens),
+            Some(vec![(vec!["containers", "ephemeralContainers"], attestation, names, 1)])
+        );
     }
 
     #[test]
@@ -261,6 +300,17 @@ mod tests {
             "images.containers.all(i, verifyImageSignatures(i, [attestors.a]) > 0) &&",
             "images.other.all(i, verifyImageSignatures(i, [attestors.a]) > 0)",
             "images.containers.all(i, extractPayload(i, attestations.sbom).x == 1)",
+            "images.containers.all(i, verifyImageSignatures(i, [attestors[\"\"]]) > 0)",
+            "images.containers.all(i, verifyImageSignatures(i, [attestors[\"a']]) > 0)",
+            "images.containers.all(i, verifyImageSignatures(i, [attestors[\"a\\x62\"]]) > 0)",
+            "images.containers.all(i, verifyImageSignatures(i, [attestors[\"a]) > 0)",
+            "images.containers.all(i, verifyImageSignatures(i, [attestors[a]]) > 0)",
+            "images.containers.all(i, verifyImageSignatures(i, [\"a\"]) > 0)",
+            "images.containers.all(i, verifyImageSignatures(i, [attestors.\"a\"]) > 0)",
+            "images.?containers.all(i, verifyImageSignatures(i, [attestors.a]) > 0)",
+            "images.containers.orValue([]).all(i, verifyImageSignatures(i, [attestors.a]) > 0)",
+            "images.?containers.orValue(images.none).all(i, verifyImageSignatures(i, [attestors.a]) > 0)",
+            "images.?other.orValue([]).all(i, verifyImageSignatures(i, [attestors.a]) > 0)",
             "images.containers.filter(i, i == 'x').all(i, verifyImageSignatures(i, [attestors.a]) > 0)",
         ] {
             assert_eq!(asked(expression), None, "{expression}");
