@@ -55,6 +55,7 @@ fn quoted(labels: &[&str]) -> String {
     format!("\"{}\"", pem.replace('\n', "\\n"))
 }
 
+/// Kyverno decodes the first block, so that the holder of the second is nobody there.
 #[test]
 fn several_keys_of_one_attestor_are_refused() {
     let policy = |data: &str| with("ivpol/key", "|-\n            @KEY:release@", data);
@@ -110,6 +111,7 @@ fn types_of_attestations_by_their_names_for_cosign() {
     }
 }
 
+/// Kyverno cannot make its client for the log then.
 #[test]
 fn a_log_without_url_is_noted() {
     const NOTE: &str = "spec.attestors[0].cosign.ctlog: Kyverno denies every image without `url`; here the log is the \
@@ -126,6 +128,7 @@ fn a_log_without_url_is_noted() {
     assert!(!notes.iter().any(|note| note == NOTE), "{notes:?}");
 }
 
+/// What is noted is what is seen.
 #[test]
 fn ephemeral_containers_are_named_where_they_are_seen() {
     const MESSAGE: &str = "spec.validations[0]: its message is left out: denials say what is missing";
@@ -203,6 +206,32 @@ fn a_resource_of_another_group_is_told_its_group() {
     }
 }
 
+/// The module speaks of rules, which are not in the policy that was read.
+#[test]
+fn what_the_module_refuses_is_said_of_the_signatures() {
+    let policy = |signers: &str| {
+        let text = with("kubewarden/github-actions", "githubActions: {owner: acme, repo: app}", signers);
+        refused(&text)
+    };
+    let key = quoted(&["release"]);
+    let other = quoted(&["security"]);
+    let twice = policy(&format!("pubKeys: [{key}, {other}, {key}]"));
+    assert!(twice.starts_with("spec.settings.signatures[0].pubKeys[2]: "), "{twice}");
+    assert!(twice.contains("spec.settings.signatures[0].pubKeys[0]"), "{twice}");
+    for (signers, path) in [
+        ("pubKeys: [x]", "pubKeys[0]"),
+        ("certificates: [x]\n        requireRekorBundle: true", "certificates[0]"),
+        ("keyless: [{issuer: a, subject: b}, {issuer: a, subject: '*'}]", "keyless[1].subjectRegExp"),
+    ] {
+        let found = policy(signers);
+        assert!(found.starts_with(&format!("spec.settings.signatures[0].{path}: ")), "{found}");
+        assert!(!found.contains("attestors"), "{found}");
+    }
+    let image = refused(&with("kubewarden/key", "image: ghcr.io/acme/*", "image: GHCR.io/acme/*"));
+    assert!(image.starts_with("spec.settings.signatures[0].image: "), "{image}");
+}
+
+/// A chain is a list there.
 #[test]
 fn a_chain_of_certificates_is_a_list() {
     const LIST: &str = "[\"@AUTHORITY@\"]";
@@ -221,4 +250,20 @@ fn a_chain_of_certificates_is_a_list() {
     );
     let typed = refused(&with("kubewarden/certificates", LIST, "{a: b}"));
     assert!(typed.contains("expected a list of certificates in PEM"), "{typed}");
+}
+
+#[test]
+fn kubewardens_own_namespace_cannot_be_carried_over() {
+    const FIELD: &str = "allowInsideAdmissionControllerNamespace";
+    let policy = |value: &str| {
+        with("kubewarden/key", "  mutating: true", &format!("  {FIELD}: {value}\n  mutating: true"))
+    };
+    let (made, _) = made(&policy("false"));
+    assert_eq!(made["spec"][FIELD], json!(null));
+    assert_eq!(
+        refused(&policy("true")),
+        "spec.allowInsideAdmissionControllerNamespace: cannot be carried over; Kubewarden leaves its own namespace out of \
+         policies without it, and not every version knows it; leave it out here, and write it into both policies of the \
+         result"
+    );
 }

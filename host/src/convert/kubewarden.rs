@@ -42,6 +42,7 @@ struct Spec {
     timeout_seconds: Option<u8>,
     timeout_eval_seconds: Option<u8>,
     background_audit: Option<bool>,
+    allow_inside_admission_controller_namespace: Option<bool>,
     match_policy: Option<String>,
     #[serde(default)]
     rules: Vec<ResourceRule>,
@@ -138,6 +139,8 @@ struct GithubActions {
     repo: Option<String>,
 }
 
+const INSIDE: &str = "Kubewarden leaves its own namespace out of policies without it, and not every version knows it; leave it \
+                      out here, and write it into both policies of the result";
 const DEAD: &str = "nothing ever read this spelling; write `githubActions`";
 const ONE_KIND: &str = "an item is one of pubKeys, keyless, keylessPrefix, githubActions and certificates";
 const NAME: &str = "nobody is called so; write one name, or leave `repo` out for all that the owner has";
@@ -152,6 +155,9 @@ pub(super) fn convert(document: &Document, notes: &mut Notes) -> Result<Option<C
         return Ok(None);
     }
     let Policy { metadata, spec, .. } = read(&document.value, "")?;
+    if spec.allow_inside_admission_controller_namespace == Some(true) {
+        return Err(At::no_counterpart("spec.allowInsideAdmissionControllerNamespace", INSIDE));
+    }
     let namespaced = document.kind == "AdmissionPolicy";
     let modifies = spec.settings.modify_images_with_digest.unwrap_or(true);
     let action = match spec.mode.as_deref() {
@@ -216,6 +222,47 @@ pub(super) fn convert(document: &Document, notes: &mut Notes) -> Result<Option<C
     }
     Ok(Some(Converted { source, groups: groups.collect() }))
 }
+
+/// What the policy says of its rules, said of the `signatures` that they were made of.
+pub(super) fn in_its_words(document: &Value, at: At) -> At {
+    let list = document.get("spec").and_then(|spec| spec.get("settings")?.get("signatures")?.as_sequence());
+    let words = |text: &str| {
+        let mut text = text.replace("verifyImages[", "spec.settings.signatures[");
+        for (index, signature) in list.into_iter().flatten().enumerate() {
+            let item = format!("spec.settings.signatures[{index}]");
+            text = text.replace(&format!("{item}.imageReferences[0]"), &format!("{item}.image"));
+            let Some(kind) = KINDS.into_iter().find(|kind| signature.get(kind).is_some()) else { continue };
+            let several = signature.get(kind).and_then(Value::as_sequence);
+            for place in 0..several.map_or(1, Vec::len) {
+                let entry = format!("{item}.attestors[0].entries[{place}]");
+                let signer = match several {
+                    Some(_) => format!("{item}.{kind}[{place}]"),
+                    None => format!("{item}.{kind}"),
+                };
+                for (below, field) in [
+                    (".annotations", format!("{item}.annotations")),
+                    (".keys.publicKeys", signer.clone()),
+                    (".certificates.certChain", format!("{item}.certificateChain")),
+                    (".certificates.cert", signer.clone()),
+                    (".keyless", signer.clone()),
+                    ("", signer.clone()),
+                ] {
+                    text = text.replace(&format!("{entry}{below}"), &field);
+                }
+            }
+            text = text.replace(&format!("{item}.attestors[0]"), &format!("{item}.{kind}"));
+        }
+        text
+    };
+    let problem = match at.problem {
+        Problem::Settings(message) => Problem::Settings(words(&message)),
+        other => other,
+    };
+    At::new(words(&at.path), problem)
+}
+
+/// What an item asks for.
+const KINDS: [&str; 5] = ["pubKeys", "keyless", "keylessPrefix", "githubActions", "certificates"];
 
 /// By the last part of its name.
 fn is_verify_image_signatures(module: &str) -> bool {

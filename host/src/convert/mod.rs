@@ -173,7 +173,10 @@ fn one(
     note_carriers(&groups, notes);
     let manifests = manifests(&source, &groups, options)?;
     for manifest in &manifests {
-        validate(manifest.settings()).map_err(|message| settings_error(manifest, &message))?;
+        validate(manifest.settings()).map_err(|message| {
+            let at = settings_error(manifest, &message);
+            if group == "policies.kubewarden.io" { kubewarden::in_its_words(&document.value, at) } else { at }
+        })?;
     }
     Ok(manifests)
 }
