@@ -156,7 +156,8 @@ fn rule_14_a_prefix_ends_at_a_slash() {
             let leaf = Leaf::uri(subject, "https://accounts.example.com", BEGINNING);
             decided(&settings, |p| sigstore.sign(&leaf, p, BEGINNING + 60)).accepted
         };
-        assert!(by("https://github.com/acme/app") && by("https://github.com/acme"));
+        assert!(by("https://github.com/acme/app") && by("https://github.com/acme/"));
         assert!(!by("https://github.com/acme-evil/app") && !by("https://github.com/acm"));
+        assert!(!by("https://github.com/acme"), "what is called as the prefix is not below it");
     }
 }

@@ -254,11 +254,11 @@ pub(super) fn in_its_words(document: &Value, at: At) -> At {
         }
         text
     };
-    let problem = match at.problem {
-        Problem::Settings(message) => Problem::Settings(words(&message)),
-        other => other,
-    };
-    At::new(words(&at.path), problem)
+    if let Problem::Settings(message) = &at.problem {
+        At::new(words(&at.path), Problem::Settings(words(message)))
+    } else {
+        at
+    }
 }
 
 /// What an item asks for.
