@@ -528,3 +528,16 @@ fn required_false_does_not_mean_that_unsigned_is_fine() {
     );
     assert_eq!(settings.rules(), accepted(&good()).rules());
 }
+
+#[test]
+fn a_registry_that_reads_like_an_image_is_noted() {
+    let settings =
+        accepted(&good_with("/verifyImages/0/imageReferences", json!(["node:20", "registry:5000"])));
+    assert_eq!(
+        settings.warnings(),
+        [
+            "verifyImages[0].imageReferences[1]: this is an image of Docker Hub with that tag; for the images of a registry at \
+             that port, write `registry:5000/*`"
+        ]
+    );
+}

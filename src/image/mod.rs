@@ -7,6 +7,6 @@ mod resolved;
 
 pub(crate) use digest::hex;
 pub use digest::{DigestError, ImageDigest};
-pub use pattern::{BindingPattern, PatternError, SkipPattern};
+pub use pattern::{BindingPattern, PatternError, SkipPattern, may_mean_a_registry};
 pub use reference::{ImageReference, ReferenceError, Repository};
 pub use resolved::ResolvedImage;

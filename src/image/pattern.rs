@@ -295,6 +295,15 @@ fn check_reachable(text: &str) -> Result<(), PatternError> {
     Ok(())
 }
 
+/// What was likely meant by a pattern such as `registry:5000`, which is Docker Hub's `registry` with that tag: tags are
+/// seldom numbers that a registry's port could be.
+#[must_use]
+pub fn may_mean_a_registry(pattern: &str) -> Option<String> {
+    let (name, tag) = split_tag(pattern);
+    let port: u16 = tag?.parse().ok()?;
+    (port >= 1024 && is_path_component(name)).then(|| format!("{pattern}/*"))
+}
+
 /// Refuses a pattern of which some part is written out, without wildcards, and is no such part.
 fn check_parts(text: &str) -> Result<(), PatternError> {
     let malformed = |part| Err(PatternError::NoName(ReferenceError::Malformed(part)));
@@ -315,7 +324,7 @@ fn check_parts(text: &str) -> Result<(), PatternError> {
         _ => {}
     }
     let Some((host, path)) = name.split_once('/') else {
-        if !has_wildcard(name) && name.contains('.') {
+        if !has_wildcard(name) && (name.contains('.') || name == "localhost") {
             return Err(PatternError::OnlyHost(format!("{tagged}/*")));
         }
         return if has_wildcard(name) || is_path_component(name) { Ok(()) } else { malformed("name") };

@@ -9,9 +9,10 @@ use super::fields::{MUTATION, RULE, SETTINGS, SIGNED_IDENTITY};
 use super::reader::{Mapping, Node};
 use super::trust::Trust;
 use super::{Mutation, Settings, UnmatchedImages};
-use crate::image::{BindingPattern, PatternError, Repository, SkipPattern};
+use crate::image::{BindingPattern, PatternError, Repository, SkipPattern, may_mean_a_registry};
 use crate::limits::{EVALUATION_BUDGET, MAX_LIST_ITEMS, MAX_PATTERNS, MAX_REFERENCE_CHARS, MAX_RULES};
 use crate::requirement::{FailureAction, NonEmpty, Rule, RuleName, SignatureFormat, SignedIdentity};
+use crate::text::Shown;
 
 /// Parses settings in the native dialect.
 pub(super) fn parse(root: Node<'_>) -> Result<Settings, SettingsError> {
@@ -209,5 +210,13 @@ pub(super) fn pattern<P>(
     parse: fn(&str) -> Result<P, PatternError>,
 ) -> Result<P, SettingsError> {
     let pattern = node.text()?;
-    parse(pattern).map_err(|error| node.error(Problem::Pattern { pattern: pattern.to_owned(), error }))
+    let parsed = parse(pattern)
+        .map_err(|error| node.error(Problem::Pattern { pattern: pattern.to_owned(), error }))?;
+    if let Some(meant) = may_mean_a_registry(pattern) {
+        node.remark(&format!(
+            "this is an image of Docker Hub with that tag; for the images of a registry at that port, write `{}`",
+            Shown(&meant)
+        ));
+    }
+    Ok(parsed)
 }

@@ -178,6 +178,8 @@ fn patterns_of_which_a_part_is_no_such_part_are_refused() {
     for (pattern, error) in [
         ("ghcr.io", OnlyHost("ghcr.io/*".into())),
         ("r.example.com:5000", OnlyHost("r.example.com:5000/*".into())),
+        ("localhost:5000", OnlyHost("localhost:5000/*".into())),
+        ("localhost", OnlyHost("localhost/*".into())),
         ("ghcr.io/acme/app@sha256:12", digest.clone()),
         ("ghcr.io/acme/*@sha256:12", digest),
         ("ghcr.io/acme/*@sha512:*", never("ghcr.io/acme/*@sha256:*")),
@@ -210,10 +212,29 @@ fn patterns_of_which_a_part_is_no_such_part_are_refused() {
         "index.docker.io/library/nginx",
         "registry-1.docker.io/acme/*",
         "[::1]:5000/app",
-        "localhost:5000",
+        "registry:5000",
         "*:v1",
     ] {
         assert!(BindingPattern::parse(good).is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn a_port_is_told_from_a_tag() {
+    for pattern in ["registry:5000", "registry:65535", "my-registry:1024"] {
+        assert_eq!(may_mean_a_registry(pattern), Some(format!("{pattern}/*")), "{pattern}");
+    }
+    for pattern in [
+        "node:20",
+        "postgres:16",
+        "app:20260101",
+        "registry:5000/app",
+        "acme/app:5000",
+        "*:5000",
+        "nginx",
+        "a:1023",
+    ] {
+        assert_eq!(may_mean_a_registry(pattern), None, "{pattern}");
     }
 }
 
