@@ -1,17 +1,9 @@
 //! The documents of a YAML or JSON text, as kubectl reads them: several in a text, and lists taken apart.
 
-use serde::Deserialize as _;
+use crate::merge;
 use serde_json::Value;
-use serde_norway::{Deserializer, Error};
-use thiserror::Error;
 
-/// A document that cannot be read.
-#[derive(Debug, Error)]
-#[error("document {number} is neither YAML nor JSON: {source}")]
-pub struct DocumentError {
-    number: usize,
-    source: Error,
-}
+pub use crate::merge::Unreadable;
 
 /// One document, or one item of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,15 +14,13 @@ pub struct Document(pub Value);
 /// # Errors
 ///
 /// Fails for the first document that is no YAML.
-pub fn documents(text: &str) -> Result<Vec<Document>, DocumentError> {
+pub fn documents(text: &str) -> Result<Vec<Document>, Unreadable> {
     let mut documents = Vec::new();
-    for (number, part) in (1_usize..).zip(Deserializer::from_str(text)) {
-        let read = || {
-            let mut value = serde_norway::Value::deserialize(part)?;
-            value.apply_merge()?;
-            serde_norway::from_value(value)
-        };
-        flatten(read().map_err(|source| DocumentError { number, source })?, &mut documents);
+    for (number, value) in (1_usize..).zip(merge::values(text)?) {
+        // JSON knows less: keys are texts, and there are no tags.
+        let value = serde_norway::from_value(value)
+            .map_err(|error| Unreadable { number, problem: error.to_string() })?;
+        flatten(value, &mut documents);
     }
     Ok(documents)
 }
@@ -98,8 +88,10 @@ mod tests {
     #[test]
     fn what_is_no_yaml_is_named_by_its_number() {
         for (text, words) in [
-            ("a: 1\n---\na: b: c\n", "document 2 is neither YAML nor JSON: mapping values are not allowed"),
-            ("a: 1\na: 2\n", "document 1 is neither YAML nor JSON: duplicate entry with key \"a\""),
+            ("a: 1\n---\na: b: c\n", "document 2: mapping values are not allowed"),
+            ("a: 1\na: 2\n", "document 1: duplicate entry with key \"a\""),
+            // As kubectl reads them.
+            ("a: {x: 1, <<: {x: 2}}\n", "document 1: a.<<: `x` is written before it"),
         ] {
             let error = documents(text).unwrap_err().to_string();
             assert!(error.starts_with(words), "{error}");

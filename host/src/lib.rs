@@ -25,6 +25,7 @@ pub mod documents;
 pub mod host;
 pub mod images;
 pub mod manifest;
+mod merge;
 pub mod metadata;
 pub mod module;
 pub mod objects;

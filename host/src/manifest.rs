@@ -1,6 +1,6 @@
 //! Settings as people have them: alone in a file, or under `spec.settings` of the policies of a manifest.
 
-use crate::documents::{Document, DocumentError, documents};
+use crate::documents::{Document, Unreadable, documents};
 use crate::settings::{Settings, SettingsError};
 use serde_json::Value;
 use thiserror::Error;
@@ -21,7 +21,7 @@ pub struct PolicySettings {
 pub enum ManifestError {
     /// No YAML.
     #[error(transparent)]
-    Document(#[from] DocumentError),
+    Document(#[from] Unreadable),
     /// No object where the settings should be.
     #[error("{policy}: `spec.settings`: {source}")]
     Settings {

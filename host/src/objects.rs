@@ -1,7 +1,7 @@
 //! Secrets and ConfigMaps out of a file, in place of the cluster that holds them.
 
 use crate::call::HostCall;
-use crate::documents::{Document, DocumentError, documents};
+use crate::documents::{Document, Unreadable, documents};
 use crate::host::{Backend, BackendError};
 use crate::session::SessionError;
 use base64::Engine as _;
@@ -31,8 +31,8 @@ pub enum ObjectsError {
     Twice(String),
 }
 
-impl From<DocumentError> for ObjectsError {
-    fn from(error: DocumentError) -> Self {
+impl From<Unreadable> for ObjectsError {
+    fn from(error: Unreadable) -> Self {
         Self::Document(error.to_string())
     }
 }
@@ -169,6 +169,6 @@ mod tests {
             assert_eq!(ask(&text, "Secret", "keys"), Err(words.to_owned()), "{text}");
         }
         let error = Objects::parse("a: b: c").unwrap_err().to_string();
-        assert!(error.starts_with("document 1 is neither YAML nor JSON: "), "{error}");
+        assert!(error.starts_with("document 1: "), "{error}");
     }
 }

@@ -263,10 +263,7 @@ fn settings_that_could_not_be_asked_about_have_a_code_of_their_own() {
             "--settings settings.yml --policy-name a",
             "sigwarden: settings.yml: `--policy-name` chooses a policy",
         ),
-        (
-            "--settings broken.yml",
-            "sigwarden: broken.yml: document 1 is neither YAML nor JSON: mapping values",
-        ),
+        ("--settings broken.yml", "sigwarden: broken.yml: document 1: mapping values"),
         (
             "--settings settings.yml --policy request.json",
             "error: the argument '--policy <FILE>' cannot be used",

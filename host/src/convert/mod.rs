@@ -17,7 +17,6 @@ mod ivpol;
 mod kinds;
 mod kubewarden;
 mod kyverno;
-mod merge;
 mod read;
 mod refusal;
 mod rules;

@@ -1,7 +1,7 @@
 //! From YAML to documents, and from a document to types that know all of its fields.
 
-use super::merge::Marked;
 use super::refusal::{At, Problem};
+use crate::merge;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_norway::{Mapping, Value};
@@ -28,12 +28,8 @@ pub(super) struct Metadata {
 /// The objects of a text of any number of YAML documents, those of lists taken apart.
 pub(super) fn documents(text: &str) -> Result<Vec<Document>, String> {
     let mut documents = Vec::new();
-    let marked = Marked::new(text);
-    for (index, part) in serde_norway::Deserializer::from_str(&marked.text).enumerate() {
-        let unreadable = |error: &str| format!("document {}: {error}", count(index));
-        let value =
-            Value::deserialize(part).map_err(|error| unreadable(&marked.restored(&error.to_string())))?;
-        let value = marked.merged(value, "").map_err(|error| unreadable(&error))?;
+    let values = merge::values(text).map_err(|error| error.to_string())?;
+    for (index, value) in values.into_iter().enumerate() {
         if !value.is_null() {
             flatten(value, &format!("document {}", count(index)), &mut documents)?;
         }

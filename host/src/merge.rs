@@ -5,17 +5,41 @@
 //! read the text knows no quotes any more. So every `<<` that is surely plain is given another name before; what is
 //! called `<<` afterwards may have been in quotes, and is refused.
 
-use serde_norway::{Mapping, Value};
+use serde::Deserialize as _;
+use serde_norway::{Deserializer, Mapping, Value};
+use thiserror::Error;
+
+/// A document that cannot be read, or that kubectl would read otherwise.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("document {number}: {problem}")]
+pub struct Unreadable {
+    /// Which it is, from one.
+    pub number: usize,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// The values of the documents of a text, all merge keys in them applied. A key that stands twice in a mapping is refused.
+pub(crate) fn values(text: &str) -> Result<Vec<Value>, Unreadable> {
+    let marked = Marked::new(text);
+    let documents = (1_usize..).zip(Deserializer::from_str(&marked.text));
+    let values = documents.map(|(number, part)| {
+        let read = Value::deserialize(part).map_err(|error| marked.restored(&error.to_string()));
+        let merged = read.and_then(|value| marked.merged(value, ""));
+        merged.map_err(|problem| Unreadable { number, problem })
+    });
+    values.collect()
+}
 
 /// A text in which merge keys are known.
-pub(super) struct Marked {
-    pub(super) text: String,
+struct Marked {
+    text: String,
     /// What stands where a plain `<<` stood: of the same length in characters, so that errors have the right place.
     mark: String,
 }
 
 impl Marked {
-    pub(super) fn new(text: &str) -> Self {
+    fn new(text: &str) -> Self {
         let lower = text.to_ascii_lowercase();
         // Neither as it is nor as an escape.
         let unused = |letter: &char| !text.contains(*letter) && !lower.contains(&hex(*letter));
@@ -35,12 +59,12 @@ impl Marked {
     }
 
     /// A text of this one, as it was written.
-    pub(super) fn restored(&self, text: &str) -> String {
+    fn restored(&self, text: &str) -> String {
         if self.mark.is_empty() { text.to_owned() } else { text.replace(&self.mark, "<<") }
     }
 
     /// Applies all merge keys of a value that was read from the text: the innermost first, so that none is left.
-    pub(super) fn merged(&self, value: Value, path: &str) -> Result<Value, String> {
+    fn merged(&self, value: Value, path: &str) -> Result<Value, String> {
         match value {
             Value::Mapping(fields) => self.merged_mapping(fields, path).map(Value::Mapping),
             Value::Sequence(items) => {
