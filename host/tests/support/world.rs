@@ -254,6 +254,17 @@ pub(crate) fn scenarios() -> Vec<(&'static str, Decided)> {
     let mut twin = with("/verifyImages/0/mutateDigest", json!(false));
     twin["verifyImages"][0]["verifyDigest"] = json!(true);
     let unmatched = with("/unmatchedImages", json!("deny"));
+    let mut audited = unmatched.clone();
+    let mut audit = policy["verifyImages"][0].clone();
+    for (field, value) in [
+        ("name", json!("audit")),
+        ("imageReferences", json!(["*"])),
+        ("failureAction", json!("Audit")),
+        ("mutateDigest", json!(false)),
+    ] {
+        audit[field] = value;
+    }
+    audited["verifyImages"].as_array_mut().unwrap().push(audit);
     let mut task = app();
     for part in ["/kind", "/requestKind"] {
         *task.pointer_mut(part).unwrap() = json!({"group": "tekton.dev", "version": "v1", "kind": "Task"});
@@ -276,6 +287,7 @@ pub(crate) fn scenarios() -> Vec<(&'static str, Decided)> {
         ("moved", on(moved, &policy, &app())),
         ("no attestation", on(with_old.clone(), &attested, &app())),
         ("unmatched", on(world(), &unmatched, &pod("registry.k8s.io/pause:3.10"))),
+        ("only audited", on(world(), &audited, &pod("registry.k8s.io/pause:3.10"))),
         ("unpinned", on(with_old.clone(), &twin, &app())),
         ("revoked", on(with_old.clone(), &with("/revoked", json!({"digests": [digest]})), &app())),
         ("an unknown kind", on(with_old.clone(), &policy, &task)),
